@@ -1,0 +1,48 @@
+"""The `nbtokens` command."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import TYPE_CHECKING
+
+from nbtokens._version import __version__
+from nbtokens.commands import COMMANDS
+from nbtokens.commands.terminal import complain, replace_unprintable
+from nbtokens.errors import NbtokensError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EXIT_ERROR = 2
+_EXIT_INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line, with a part for each command."""
+    top = argparse.ArgumentParser(prog="nbtokens", description="What the LLM calls of your notebooks cost.")
+    top.add_argument("--version", action="version", version=f"nbtokens {__version__}")
+    parts = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        text = inspect.getdoc(command) or ""
+        part = parts.add_parser(
+            name,
+            help=text.partition("\n")[0],
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(part)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names (by default the process's own arguments), and return its exit code."""
+    replace_unprintable()
+    arguments = parser().parse_args(argv)
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except NbtokensError as error:
+        complain(f"nbtokens {arguments.command}: {error}")
+        return _EXIT_ERROR
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED

@@ -1,0 +1,89 @@
+"""`nbtokens demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbtokens
+from nbtokens.commands.demo_report import DemoReport
+from nbtokens.commands.terminal import complain
+from nbtokens.config import load_config
+from nbtokens.demo import lab, local_model, simulated_model
+from nbtokens.demo.notebook_file import NotebookFile, given_notebook, quickstart
+from nbtokens.errors import NbtokensError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from nbtokens.demo.endpoint import Endpoint
+
+_INSTALL = "pip install 'nbtokens[demo]'"
+_WAY_OUT = f"Install what it needs ({_INSTALL}), or do without a model: nbtokens demo --simulate"
+
+
+class Demo:
+    """Run a notebook against a small language model on this machine, and show what its calls cost.
+
+    Starts the model, executes notebooks/quickstart.ipynb in a kernel with the openai and anthropic clients pointed
+    at the model, and prints the usage summary that the calls left in .metrics/. It needs no account and no key.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --simulate, --lab, --notebook and what is handed on to JupyterLab."""
+        parser.add_argument(
+            "--simulate",
+            action="store_true",
+            help="use a small server that only speaks the wire formats, for machines that can't load the model",
+        )
+        parser.add_argument("--lab", action="store_true", help="open the notebook in JupyterLab instead")
+        parser.add_argument("--notebook", type=Path, metavar="PATH", help="run this notebook, not the quickstart")
+        parser.add_argument(
+            "lab_options", nargs="*", metavar="-- OPTION", help="after --lab: options for `jupyter lab` itself"
+        )
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Run it. The exit code is 1 if the model can't be loaded or a cell failed."""
+        if arguments.lab_options and not arguments.lab:
+            raise NbtokensError(f"{arguments.lab_options[0]!r} says nothing without --lab")
+        notebook = given_notebook(arguments.notebook) if arguments.notebook else quickstart(Path.cwd())
+        report = DemoReport(simulated=arguments.simulate)
+        report.starting()
+        began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            try:
+                endpoint = stack.enter_context((simulated_model if arguments.simulate else local_model).serve())
+            except local_model.ModelUnavailableError as reason:
+                complain(f"nbtokens demo: this machine can't run the local model: {reason}. {_WAY_OUT}")
+                return 1
+            report.started(endpoint, time.monotonic() - began)
+            if arguments.lab:
+                return _open_in_lab(notebook, endpoint, arguments.lab_options, report)
+            return _execute(notebook, endpoint, report)
+
+
+def _open_in_lab(notebook: NotebookFile, endpoint: Endpoint, options: list[str], report: DemoReport) -> int:
+    copy = lab.lab_copy(notebook)
+    report.opening(copy)
+    code = lab.run_lab(copy, endpoint, options)
+    report.closed(copy)
+    return code
+
+
+def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport) -> int:
+    try:
+        from nbtokens.demo import run  # noqa: PLC0415  # heavy, and installed only with the demo's extra
+    except ImportError as missing:
+        raise NbtokensError(f"{missing}; the demo needs more than nbtokens alone: {_INSTALL}") from missing
+    report.executing(notebook)
+    began = time.monotonic()
+    outcome = run.execute(notebook, endpoint, report.cell)
+    report.executed(outcome, time.monotonic() - began)
+    folder = notebook.path.parent
+    with contextlib.chdir(folder):  # the kernel's working directory decides which history it wrote
+        summary = nbtokens.history().summary()
+    report.summary(summary)
+    report.whereabouts(outcome, load_config(folder).folder)
+    return 0 if outcome.ok else 1
