@@ -1,0 +1,60 @@
+"""How amounts are written for people: money, counts, seconds, speeds. The same everywhere."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+UNPRICED: Final = "unpriced"
+NOT_KNOWN: Final = "n/a"
+_SECONDS_PER_MINUTE: Final = 60
+_SMALL: Final = 10
+_LEAST_FOR_FOUR_DECIMALS: Final = 0.001
+
+
+def usd(amount: Decimal | float | None) -> str:
+    """Money: `$12.35`, `$0.0123`, `$0.0000042`; four decimals under $10, two significant digits under $0.001."""
+    if amount is None:
+        return UNPRICED
+    size = abs(float(amount))
+    if not size:
+        return "$0.00"
+    if size >= _SMALL:
+        return f"${amount:,.2f}"
+    if size >= _LEAST_FOR_FOUR_DECIMALS:
+        return f"${amount:.4f}"
+    decimals = 1 - math.floor(math.log10(size))  # two significant digits
+    return f"${amount:.{decimals}f}"
+
+
+def count(number: float | None) -> str:
+    """A whole number with thousands separated."""
+    return NOT_KNOWN if number is None else f"{round(number):,}"
+
+
+def seconds(duration: float | None) -> str:
+    """A duration: `0.042 s`, `3.2 s`, `2 min 05 s`."""
+    if duration is None:
+        return NOT_KNOWN
+    if duration < 1:
+        return f"{duration:.3f} s"
+    if duration < _SECONDS_PER_MINUTE:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), _SECONDS_PER_MINUTE)
+    return f"{minutes:,} min {rest:02d} s"
+
+
+def speed(tokens_per_second: float | None) -> str:
+    """A speed: `46.2 tok/s`."""
+    return NOT_KNOWN if tokens_per_second is None else f"{tokens_per_second:,.1f} tok/s"
+
+
+def local_time(at: datetime | None) -> str:
+    """A UTC time as the reader's own, to the second: `2026-11-21 14:03:27+01:00`."""
+    if at is None:
+        return NOT_KNOWN
+    return at.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,137 @@
+"""Where a call belongs: the cell, operation and run that are current when its request is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from nbtokens.record import Record
+
+TagValue: TypeAlias = str | int | float | bool | list[str]
+Tags: TypeAlias = Mapping[str, TagValue]
+Attribution: TypeAlias = Literal["exact", "inferred", "none"]
+
+
+class Scope(Protocol):
+    """Something that is told of every record of the calls started inside it: an operation, a cell."""
+
+    def add(self, record: Record) -> None:
+        """Take one more record in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The cell, operation and run that a call belongs to.
+
+    Attributes:
+        notebook: the notebook's path, relative to the project; None outside of notebooks.
+        cell: the cell's id, or a hash of its source where the front end gives no id.
+        execution_count: the number that the notebook shows beside the cell.
+        attribution: `exact` when the call's own context says so, `inferred` when it was made while that
+            cell ran, by a thread that carries no context; `none` without a cell.
+        operation: the user's label.
+        tags: what the user attached to the operation.
+        scopes: who is told of the call's record, from the outermost in.
+    """
+
+    notebook: str | None = None
+    cell: str | None = None
+    execution_count: int | None = None
+    attribution: Attribution = "none"
+    operation: str | None = None
+    tags: Tags = field(default_factory=dict)
+    scopes: tuple[Scope, ...] = ()
+
+
+NOWHERE: Final = Place()
+
+_place: ContextVar[Place | None] = ContextVar("nbtokens_place", default=None)
+_observing: ContextVar[bool] = ContextVar("nbtokens_observing", default=False)
+
+
+class _Process:
+    """What holds for the whole process: the cell that runs now, and the run's name."""
+
+    running_cell: Place | None = None
+    run_id: str | None = None
+    run_id_outside: str | None = None
+
+
+def current_place() -> Place:
+    """The place of a call that is sent now, from here."""
+    place = _place.get()
+    if place is not None:
+        return place
+    return _Process.running_cell or NOWHERE
+
+
+def enter_cell(place: Place) -> None:
+    """From here on, calls of this context belong to `place`, and so do calls of threads without a context."""
+    _place.set(place)
+    read_environment()
+    _Process.running_cell = replace(place, attribution="inferred")
+
+
+def leave_cell() -> None:
+    """No cell runs any more. Tasks that were started in one keep theirs."""
+    _place.set(None)
+    _Process.running_cell = None
+
+
+def push_operation(name: str | None, tags: Tags, scope: Scope) -> Token[Place | None]:
+    """Make `scope` the innermost scope, with its name and tags; undo with `pop_operation(token)`."""
+    outer = current_place()
+    place = replace(
+        outer,
+        operation=name if name is not None else outer.operation,
+        tags={**outer.tags, **tags},
+        scopes=(*outer.scopes, scope),
+    )
+    return _place.set(place)
+
+
+def pop_operation(token: Token[Place | None]) -> None:
+    """Leave the operation that `push_operation` entered.
+
+    A generator may be closed in another context than it was started in; the variable was then never set
+    there, so there is nothing to undo.
+    """
+    try:
+        _place.reset(token)
+    except ValueError:
+        return
+
+
+def is_observed() -> bool:
+    """Whether an outer layer already observes the HTTP attempt that is being made in this context."""
+    return _observing.get()
+
+
+def begin_observing() -> Token[bool]:
+    """Tell the layers below that the attempt they are about to make is observed already."""
+    return _observing.set(True)
+
+
+def end_observing(token: Token[bool]) -> None:
+    """Undo `begin_observing`, in the context that called it."""
+    _observing.reset(token)
+
+
+def current_run_id() -> str | None:
+    """The run's name: set in code, else `NBTOKENS_RUN_ID`, else the one that papermill gives its kernels."""
+    return _Process.run_id or _Process.run_id_outside
+
+
+def read_environment() -> None:
+    """Read the run's name from the environment; done at start and before each cell, not for each call."""
+    _Process.run_id_outside = os.environ.get("NBTOKENS_RUN_ID") or os.environ.get("PAPERMILL_RUN_ID") or None
+
+
+def set_run_id(name: str | None) -> str | None:
+    """Name the run from here on, in the whole process; returns the name that held before."""
+    before, _Process.run_id = _Process.run_id, name
+    return before

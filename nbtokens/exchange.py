@@ -1,0 +1,124 @@
+"""One HTTP attempt, as bytes: what a transport hands to the meter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from nbtokens.context import Place, current_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Only these headers are kept. Credentials, cookies and organisation names are not among them.
+KEPT_HEADERS: Final = {
+    name.encode(): name
+    for name in (
+        "content-type",
+        "content-encoding",
+        "request-id",
+        "retry-after",
+        "retry-after-ms",
+        "server",
+        "x-request-id",
+        "x-stainless-retry-count",
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request goes. The query is left out: API keys live there."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def server(self) -> str:
+        """`host`, with `:port` where the URL names one."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The URL without its query."""
+        return f"{self.scheme}://{self.server}{self.path}"
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One attempt to get an answer from a server. A transport fills it in; the meter reads it once.
+
+    Attributes:
+        request_body: the bytes sent, or None where they can't be had without reading the user's stream.
+        status: the HTTP status; None where no response came.
+        body: the decoded bytes of the response that were read.
+        started_at: seconds since the epoch, UTC.
+        duration: seconds from sending to the last byte read.
+        time_to_first_chunk: seconds from sending to the first byte of a streamed body.
+        streamed: whether the caller asked its client for a stream.
+        complete: False when the reader stopped before the end of the body.
+        error: the name of the exception that ended the attempt.
+    """
+
+    method: str
+    address: Address
+    request_body: bytes | None = None
+    request_headers: dict[str, str] = field(default_factory=dict)
+    place: Place = field(default_factory=current_place)
+    started_at: float = field(default_factory=time)
+    status: int | None = None
+    response_headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | bytearray = b""
+    duration: float | None = None
+    time_to_first_chunk: float | None = None
+    streamed: bool = False
+    complete: bool = True
+    error: str | None = None
+    _sent: float = field(default_factory=perf_counter)
+
+    def elapsed(self) -> float:
+        """Seconds since the request was sent."""
+        return perf_counter() - self._sent
+
+
+_MOST_NAMES: Final = 4096
+_seen_names: Final[dict[bytes, str | None]] = {}
+
+
+def kept_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers of `KEPT_HEADERS` among raw name-value pairs, names in lower case."""
+    kept: dict[str, str] = {}
+    for name, value in raw:
+        try:
+            wanted = _seen_names[name]
+        except KeyError:
+            wanted = _see(name)
+        if wanted is not None:
+            kept[wanted] = value.decode("latin-1")
+    return kept
+
+
+def _see(name: bytes) -> str | None:
+    """Remember whether a header is kept: there are few names, and looking them up is on every call's path."""
+    if len(_seen_names) >= _MOST_NAMES:
+        _seen_names.clear()
+    return _seen_names.setdefault(name, KEPT_HEADERS.get(name.lower()))
+
+
+class Observer(Protocol):
+    """What a transport asks and tells. The meter is one."""
+
+    def wants(self, method: str, address: Address) -> bool:
+        """Whether a request may be a call of a model. What is not is passed through untouched."""
+
+    def begin(self, exchange: Exchange) -> None:
+        """An attempt is about to be sent. Never raises."""
+
+    def observe(self, exchange: Exchange) -> None:
+        """Take in an exchange that has come to its end, in whatever way. Never raises."""
+
+    def observe_later(self, exchange: Exchange) -> None:
+        """The same, from a place where no lock may be taken (a destructor): done on another thread."""
