@@ -1,0 +1,1 @@
+"""HTTP clients: where calls are seen, as bytes. Knows nothing of wire formats."""

@@ -1,0 +1,49 @@
+"""Hooking all clients, and letting go of them again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbtokens.transports import httpx_hook
+from nbtokens.transports.patch import Patches
+from nbtokens.transports.post_import import PostImport
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from nbtokens.exchange import Observer
+
+
+class Hooks:
+    """The hooks of one observer in all the clients that this process has, or comes to have."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._patches = Patches()
+        self._watcher: PostImport | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether clients are hooked."""
+        return self._watcher is not None
+
+    def install(self) -> None:
+        """Hook every client. A second time does nothing."""
+        if self._watcher is None:
+            self._watcher = PostImport(httpx_hook.MODULES, self._hook_httpx)
+            self._watcher.install()
+
+    def uninstall(self) -> None:
+        """Leave every class as it was found. A second time does nothing."""
+        if self._watcher is not None:
+            self._watcher.uninstall()
+            self._watcher = None
+        self._patches.undo()
+
+    def names(self) -> list[str]:
+        """The methods that are hooked now, as `module.Class.method`."""
+        return self._patches.names()
+
+    def _hook_httpx(self, module: ModuleType) -> None:
+        for target in httpx_hook.targets(module, self._observer):
+            self._patches.apply(target)
