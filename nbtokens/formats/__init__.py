@@ -1,0 +1,1 @@
+"""Wire formats: one table each, and one interpreter over all of them. Knows nothing of transports."""

@@ -1,0 +1,81 @@
+"""From the bytes of a response body to the JSON documents in it: plain JSON, a JSON array, lines of JSON, or SSE."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+_BOM: Final = b"\xef\xbb\xbf"
+_ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Documents(NamedTuple):
+    """The documents of one body, in order.
+
+    Attributes:
+        texts: the JSON text of each; the last one may be cut off.
+        done: whether the stream's own end marker (`data: [DONE]`) was there.
+        streamed: whether the body was a stream of events.
+    """
+
+    texts: list[bytes]
+    done: bool
+    streamed: bool
+
+
+def documents(body: bytes | bytearray) -> Documents:
+    """Split a body into its documents. What it is shows in its bytes; content types are often missing or wrong."""
+    data = bytes(body).removeprefix(_BOM).strip()
+    if data[:1] == b"{":
+        return _json_or_lines(data)
+    if data[:1] == b"[":
+        return _array(data)
+    if data.startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
+        return _events(data)
+    return Documents([data] if data else [], done=False, streamed=False)
+
+
+def _json_or_lines(data: bytes) -> Documents:
+    first, line_break, rest = data.partition(b"\n")
+    if not line_break or not rest.lstrip().startswith(b"{") or not _is_document(first):
+        return Documents([data], done=False, streamed=False)
+    return Documents([line for line in data.splitlines() if line.strip()], done=False, streamed=True)
+
+
+def _is_document(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _array(data: bytes) -> Documents:
+    try:
+        return Documents([bytes(part) for part in _ANY_JSON.decode(data)], done=False, streamed=True)
+    except msgspec.MsgspecError:
+        return Documents([data], done=False, streamed=False)
+
+
+def _events(data: bytes) -> Documents:
+    """Server-sent events (WHATWG HTML, 9.2): events stand between blank lines, `data:` lines of one are joined."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    texts = []
+    done = False
+    for event in data.split(b"\n\n"):
+        if event.startswith(b"data: {") and b"\n" not in event:
+            texts.append(event[6:])
+            continue
+        text = _event_data(event)
+        if text == b"[DONE]":
+            done = True
+        elif text:
+            texts.append(text)
+    return Documents(texts, done=done, streamed=True)
+
+
+def _event_data(event: bytes) -> bytes:
+    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+    return lines[0].strip() if len(lines) == 1 else b"\n".join(lines).strip()

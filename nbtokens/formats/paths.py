@@ -1,0 +1,147 @@
+"""Paths into JSON documents, and decoders that build only what a set of paths asks for."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Optional, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+EACH: Final = "[]"
+"""The step that goes into every element of a list."""
+
+Steps: TypeAlias = tuple[str, ...]
+
+
+def steps(path: str) -> Steps:
+    """`choices[].finish_reason` as `("choices", "[]", "finish_reason")`."""
+    return tuple(path.replace("[]", ".[]").split("."))
+
+
+def walk(value: Any, way: Steps) -> Iterator[Any]:  # noqa: ANN401 - documents hold anything
+    """Every value that is not null at the end of `way`. What has another shape holds nothing."""
+    if not way:
+        if value is not None:
+            yield value
+    elif way[0] == EACH:
+        if isinstance(value, list):
+            for element in value:
+                yield from walk(element, way[1:])
+    elif isinstance(value, dict):
+        yield from walk(value.get(way[0]), way[1:])
+
+
+def last(value: Any, way: Steps) -> Any:  # noqa: ANN401 - documents hold anything
+    """The last value at the end of `way` that is neither null nor empty, or None."""
+    found = None
+    for found_here in walk(value, way):
+        if found_here not in ("", [], {}):
+            found = found_here
+    return found
+
+
+class Leaf(NamedTuple):
+    """One thing to read: where it is, and its kind: `str`, `dict`, or `object` for anything."""
+
+    path: str
+    kind: type
+
+
+class Selection:
+    """Reads the same few paths out of many documents.
+
+    A document is decoded into types made from the paths, so that the rest of it is skipped and not built: a
+    fifth of the time of building it all, and next to no memory. A document of an unforeseen shape is decoded
+    whole and walked.
+    """
+
+    def __init__(self, leaves: list[Leaf]) -> None:
+        self._leaves = [(leaf.path, steps(leaf.path), leaf.kind) for leaf in leaves]
+        kind = _type_of({way: kind for _, way, kind in self._leaves})
+        self._decoder = msgspec.json.Decoder(kind)
+        self._branch = Branch({way: path for path, way, _ in self._leaves})
+
+    def read(self, documents: Iterable[bytes], into: Callable[[str, Any], None]) -> bool:
+        """Call `into(path, value)` for each path at which a document holds a value, document by document.
+
+        A document that holds the same values as the one before is passed over: in a stream, most do.
+
+        Returns:
+            Whether every document was JSON.
+        """
+        decode = self._decoder.decode
+        before = None
+        whole = True
+        for document in documents:
+            try:
+                found = decode(document)
+            except msgspec.ValidationError:
+                self._read_whole(document, into)
+            except msgspec.DecodeError:
+                whole = False
+            else:
+                if found != before:
+                    before = found
+                    self._branch.report(found, into)
+        return whole
+
+    def _read_whole(self, document: bytes, into: Callable[[str, Any], None]) -> None:
+        whole = msgspec.json.decode(document)
+        for path, way, kind in self._leaves:
+            value = last(whole, way)
+            if kind is str and isinstance(value, int | float):
+                value = str(value)
+            if value is not None and (kind is object or isinstance(value, kind)):
+                into(path, value)
+
+
+def _type_of(ways: dict[Steps, type]) -> Any:  # noqa: ANN401 - a type made at run time
+    """The narrowest type that holds what all `ways` (steps -> leaf type) lead to."""
+    if () in ways:
+        kind = ways[()]
+        return Any if kind is object else Optional[kind]
+    if all(way[0] == EACH for way in ways):
+        element = _type_of({way[1:]: kind for way, kind in ways.items()})
+        return Optional[list[element]]  # type: ignore[valid-type]
+    names = sorted({way[0] for way in ways})
+    fields = [(name, _type_of({way[1:]: kind for way, kind in ways.items() if way[0] == name}), None) for name in names]
+    return Optional[msgspec.defstruct("Selected", fields)]
+
+
+class Branch:
+    """The paths that begin at one place of a document, and the branches that go on from there.
+
+    Args:
+        paths: the steps from this place to each value -> the whole path, by which the value is reported.
+    """
+
+    __slots__ = ("_branches", "_leaves", "_values")
+
+    def __init__(self, paths: dict[Steps, str]) -> None:
+        leaves = {way[0]: path for way, path in paths.items() if len(way) == 1}
+        heads = sorted({way[0] for way in paths if len(way) > 1})
+        self._leaves = tuple(leaves.values())
+        # With a single name attrgetter gives the value itself, not a tuple of one.
+        self._values = attrgetter(*leaves, *leaves) if len(leaves) == 1 else attrgetter(*leaves) if leaves else None
+        self._branches = [
+            (head, Branch({way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}))
+            for head in heads
+        ]
+
+    def report(self, found: Any, into: Callable[[str, Any], None]) -> None:  # noqa: ANN401 - made at run time
+        """Call `into(path, value)` for each value that is there, inner ones after outer ones."""
+        if self._values is not None:
+            for path, value in zip(self._leaves, self._values(found), strict=False):
+                if value:
+                    into(path, value)
+        for head, branch in self._branches:
+            if head == EACH:
+                for element in found:
+                    branch.report(element, into)
+                continue
+            inside = getattr(found, head)
+            if inside:
+                branch.report(inside, into)

@@ -1,0 +1,87 @@
+"""What a request tells: the model asked for, its limits, and fingerprints of what was sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbtokens.formats.table import Format
+
+_as_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_as_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Request:
+    """The JSON object of a request, read key by key: what nobody asks for is not built."""
+
+    def __init__(self, body: bytes | None) -> None:
+        self._keys: dict[str, msgspec.Raw] = {}
+        if body:
+            try:
+                self._keys = _as_keys.decode(body)
+            except msgspec.MsgspecError:
+                self._keys = {}
+
+    def has_shape(self, wanted: Format) -> bool:
+        """Whether it holds the keys by which a call of this format is known."""
+        keys = self._keys
+        return all(any(key in keys for key in alternatives) for alternatives in wanted.request_keys)
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 - requests hold anything
+        """The value of a key, or None."""
+        raw = self._keys.get(key)
+        return None if raw is None else msgspec.json.decode(raw)
+
+    def text(self, key: str) -> str | None:
+        """The value of a key if it is text that is not empty."""
+        value = self.get(key)
+        return value if isinstance(value, str) and value else None
+
+    def number(self, keys: tuple[str, ...]) -> int | None:
+        """The first of these keys that holds a whole number."""
+        for key in keys:
+            value = self.get(key)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+        return None
+
+    def prefix(self, wanted: Format) -> Iterator[bytes]:
+        """The JSON text of the leading block: all keys of the prompt, but of the last one only its first element."""
+        for key in wanted.prompt[:-1]:
+            if key in self._keys:
+                yield bytes(self._keys[key])
+        last = self._keys.get(wanted.prompt[-1]) if wanted.prompt else None
+        if last is None:
+            return
+        text = bytes(last)
+        if not text.startswith(b"["):
+            yield text
+            return
+        first = next(iter(_as_list.decode(text)), None)
+        if first is not None:
+            yield bytes(first)
+
+    def prompt_texts(self, wanted: Format) -> Iterator[str]:
+        """Every text of the prompt, in order; of anything that is not text (images, audio) nothing."""
+        for key in wanted.prompt:
+            yield from texts_of(self.get(key))
+
+
+_NOT_PROSE: Final = frozenset({"type", "url", "data", "image_url", "file_id", "id", "media_type", "input_audio"})
+
+
+def texts_of(value: Any) -> Iterator[str]:  # noqa: ANN401 - requests hold anything
+    """The strings inside of a JSON value, without those that are references or encoded media."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for element in value:
+            yield from texts_of(element)
+    elif isinstance(value, dict):
+        for key, element in value.items():
+            if key not in _NOT_PROSE:
+                yield from texts_of(element)
