@@ -1,0 +1,58 @@
+"""Fingerprints of requests: equal for equal requests of one project, and of no use to anybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+KEY_NAME: Final = "fingerprint.key"
+_KEY_BYTES: Final = 32
+_DIGEST_BYTES: Final = 12
+
+
+class Fingerprints:
+    """Hashes with the project's random key, so that nobody can match them against prompts that they guess.
+
+    The key lies in the ledger's folder, readable by its owner only. Where it can't be kept, a key of this
+    process serves; its fingerprints then match within the session only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / KEY_NAME
+
+    def of(self, parts: Iterable[bytes]) -> str | None:
+        """The fingerprint of some bytes in a row, in hexadecimal; None of nothing."""
+        state = self._keyed.copy()
+        empty = True
+        for part in parts:
+            state.update(part)
+            empty = False
+        return None if empty else state.hexdigest()
+
+    @cached_property
+    def _keyed(self) -> hashlib.blake2b:
+        return hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+
+    @cached_property
+    def _key(self) -> bytes:
+        try:
+            return self._kept_key()
+        except (OSError, ValueError):
+            return secrets.token_bytes(_KEY_BYTES)
+
+    def _kept_key(self) -> bytes:
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return bytes.fromhex(self._path.read_text(encoding="ascii"))
+        key = secrets.token_bytes(_KEY_BYTES)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key.hex())
+        return key

@@ -1,0 +1,298 @@
+"""What a call costs: the provider's own figure, the user's prices, genai-prices; else it is unpriced, never free."""
+
+from __future__ import annotations
+
+import re
+import threading
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from nbtokens.rates import Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from genai_prices.data_snapshot import DataSnapshot
+    from genai_prices.types import ModelInfo, Provider
+
+    from nbtokens.call import Usage
+    from nbtokens.config import Settings, UserPrice
+
+_ZERO: Final = Decimal(0)
+_MILLION: Final = Decimal(1_000_000)
+_SECONDS_PER_HOUR: Final = Decimal(3600)
+
+# OpenTelemetry's provider names -> genai-prices' own.
+_GENAI_IDS: Final = {
+    "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "aws.bedrock": "aws",
+    "gcp.vertex_ai": "google",
+    "gcp.gemini": "google",
+    "mistral_ai": "mistral",
+    "x_ai": "x-ai",
+    "ibm.watsonx.ai": "watsonx",
+    "github_copilot": "github-copilot",
+}
+ENGINES: Final = frozenset({"llama.cpp", "ollama", "vllm", "lm-studio", "local"})
+"""Providers whose calls run on a machine of one's own."""
+
+
+class Price(NamedTuple):
+    """What one call costs, in USD. `source` says who says so; None in all means unpriced."""
+
+    input: Decimal | None = None
+    output: Decimal | None = None
+    other: Decimal | None = None
+    total: Decimal | None = None
+    source: str | None = None
+
+
+UNPRICED: Final = Price()
+
+
+class Order(NamedTuple):
+    """What there is to price: a call that used tokens.
+
+    Attributes:
+        models: names of the model, the most telling first (the response's, then the requested one).
+        provider: who answered, where that is known.
+        url: where the request went, without its query; None for calls that were recorded by hand.
+        server: host and port of it.
+        private: whether that is a machine of one's own network.
+        engine: the local engine that the answer gave away.
+        tier: the service tier of the response.
+        duration: seconds.
+        raw_usage: the provider's own usage object.
+    """
+
+    models: tuple[str, ...]
+    usage: Usage
+    at: datetime
+    provider: str | None = None
+    url: str | None = None
+    server: str | None = None
+    private: bool = False
+    engine: str | None = None
+    tier: str | None = None
+    duration: float | None = None
+    raw_usage: Mapping[str, Any] | None = None
+
+
+class PriceBook:
+    """Prices calls. genai-prices is loaded in the background, from `start_loading` on; until then it is not asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ready = threading.Event()
+        self._snapshot: DataSnapshot | None = None
+        self._version = ""
+        self._loading: threading.Thread | None = None
+        self._found: dict[tuple[str, str], tuple[Provider, ModelInfo] | None] = {}
+        self._rates: dict[tuple[str, str, str | None], Rates | None] = {}
+
+    def start_loading(self) -> None:
+        """Load the price data on a thread of its own (it takes a few tenths of a second)."""
+        if self._loading is None:
+            self._loading = threading.Thread(target=self._load, name="nbtokens-prices", daemon=True)
+            self._loading.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the price data is there, at most so long; True if it is."""
+        self.start_loading()
+        return self._ready.wait(seconds)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the price data is loaded."""
+        return self._ready.is_set()
+
+    def price(self, order: Order) -> Price:
+        """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
+        if order.provider == "openrouter":
+            own = _own_cost(order.raw_usage)
+            if own is not None:
+                return Price(total=own, source="provider")
+        models = self._resolve_deployments(order.models)
+        said = self._users_price(models, order.server)
+        if said is not None:
+            return _by_user(said, order, "user")
+        known = self._by_data(models, order)
+        if known is not None:
+            return known
+        if self._settings.fallback_price is not None:
+            return _by_user(self._settings.fallback_price, order, "user: fallback_price")
+        return UNPRICED
+
+    def _load(self) -> None:
+        try:
+            import genai_prices  # noqa: PLC0415 - a few tenths of a second, off the caller's path
+            from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - the same
+
+            self._snapshot = get_snapshot()
+            self._version = genai_prices.__version__
+        finally:
+            self._ready.set()
+
+    def _resolve_deployments(self, models: tuple[str, ...]) -> tuple[str, ...]:
+        deployments = self._settings.deployments
+        mapped = tuple(deployments[name] for name in models if name in deployments)
+        return mapped or models
+
+    def _users_price(self, models: tuple[str, ...], server: str | None) -> UserPrice | None:
+        for name in models:
+            said = self._settings.prices.get(name)
+            if said is not None and (said.host is None or said.host == server):
+                return said
+        return None
+
+    def _by_data(self, models: tuple[str, ...], order: Order) -> Price | None:
+        host = self._settings.hosts.get(order.server or "")
+        if host is not None and host.free:
+            return Price(_ZERO, _ZERO, None, _ZERO, "user: free host")
+        if host is not None and host.provider is not None:
+            return self._look_up(models, order, f"id {host.provider}")
+        if order.provider in ENGINES or order.private:
+            return self._of_own_machine(models, order)
+        if order.url is not None:
+            return self._look_up(models, order, f"url {order.url}")
+        if order.provider is not None:
+            return self._look_up(models, order, f"id {_GENAI_IDS.get(order.provider, order.provider)}")
+        return None if all(":" in name for name in models) else self._look_up(models, order, "name")
+
+    def _of_own_machine(self, models: tuple[str, ...], order: Order) -> Price | None:
+        """Free where a local engine gave itself away, unless the model is one that only a hosted provider has."""
+        engine = order.engine or (order.provider if order.provider in ENGINES else None)
+        if engine is None or any(self._is_sold(name) for name in models):
+            return None
+        return Price(_ZERO, _ZERO, None, _ZERO, f"free: {engine}")
+
+    def _is_sold(self, model: str) -> bool:
+        """Whether a name is one of a closed model, so that a local server answering for it must be a gateway."""
+        if self._snapshot is None:
+            return _CLOSED.match(model) is not None
+        if ":" in model and not model.endswith("cloud"):  # a local engine's own `name:tag`
+            return False
+        found = self._find("name", model)
+        return found is not None and found[0].id in _CLOSED_PROVIDERS and "oss" not in model
+
+    def _look_up(self, models: tuple[str, ...], order: Order, where: str) -> Price | None:
+        for name in models:
+            found = self._find(where, name)
+            if found is not None:
+                return self._by_model(*found, order)
+        return None
+
+    def _find(self, where: str, name: str) -> tuple[Provider, ModelInfo] | None:
+        """The provider and model that genai-prices has for a name; kept, so that a model is looked up once."""
+        key = (where, name)
+        if key not in self._found:
+            if self._snapshot is None:
+                return None
+            if len(self._found) >= _MOST_KEPT:
+                self._found.clear()
+            self._found[key] = _search(self._snapshot, where, name.lower())
+        return self._found[key]
+
+    def _by_model(self, provider: Provider, model: ModelInfo, order: Order) -> Price | None:
+        source = f"genai-prices {self._version}"
+        rates = self._rates_of(provider, model, order)
+        if rates is not None and rates.cover(order.usage):
+            cost = rates.cost(order.usage)
+            return Price(cost.input, cost.output, cost.other or None, cost.total, source)
+        return _by_genai_prices(provider, model, order, source)
+
+    def _rates_of(self, provider: Provider, model: ModelInfo, order: Order) -> Rates | None:
+        context = price_context(order.tier)
+        if isinstance(model.prices, list):  # they change with the date or the time of day
+            return Rates.of(model.get_prices(order.at, context))
+        key = (provider.id, model.id, order.tier)
+        if key not in self._rates:
+            self._rates[key] = Rates.of(model.get_prices(order.at, context))
+        return self._rates[key]
+
+
+_MOST_KEPT: Final = 4096
+_CLOSED_PROVIDERS: Final = frozenset({"openai", "anthropic", "google", "x-ai", "perplexity"})
+_CLOSED: Final = re.compile(r"(openai/)?(gpt-(?!oss)|o[134]\b|chatgpt)|(anthropic/)?claude|gemini|grok", re.IGNORECASE)
+
+
+def price_context(tier: str | None) -> dict[str, str] | None:
+    """genai-prices' context for the tier in which a provider served a request."""
+    if not tier:
+        return None
+    return {"processing": "batch"} if tier == "batch" else {"service_tier": tier}
+
+
+def _search(snapshot: DataSnapshot, where: str, name: str) -> tuple[Provider, ModelInfo] | None:
+    """Find a model at a place: `id ...`, `url ...`, or `name` alone.
+
+    The snapshot's own look-up by URL keeps an entry for every URL for good; its patterns are asked directly.
+    """
+    kind, _, value = where.partition(" ")
+    try:
+        if kind == "url":
+            provider = next((one for one in snapshot.providers if re.match(one.api_pattern, value)), None)
+            if provider is None:
+                return None
+            model = provider.find_model(name, all_providers=snapshot.providers)
+            return None if model is None else (provider, model)
+        return snapshot.find_provider_model(name, None, value if kind == "id" else None, None)
+    except LookupError:
+        return None
+
+
+def _by_user(said: UserPrice, order: Order, source: str) -> Price:
+    usage = order.usage
+    cached = usage.cache_read_input_tokens or 0
+    written = usage.cache_creation_input_tokens or 0
+    plain = max((usage.input_tokens or 0) - cached - written, 0)
+    read_price = said.input_per_mtok if said.cache_read_per_mtok is None else said.cache_read_per_mtok
+    write_price = said.input_per_mtok if said.cache_write_per_mtok is None else said.cache_write_per_mtok
+    into = (plain * said.input_per_mtok + cached * read_price + written * write_price) / _MILLION
+    out = (usage.output_tokens or 0) * said.output_per_mtok / _MILLION
+    if said.per_hour is None:
+        return Price(into, out, None, into + out, source)
+    rent = Decimal(str(order.duration or 0)) * said.per_hour / _SECONDS_PER_HOUR
+    return Price(into, out, rent, into + out + rent, source)
+
+
+def _by_genai_prices(provider: Provider, model: ModelInfo, order: Order, source: str) -> Price | None:
+    """Ask genai-prices itself: for units that only it knows how to add up (audio, images, pages)."""
+    import genai_prices  # noqa: PLC0415 - loaded already, by `_load`
+
+    if not any(value is not None for value in vars(model.get_prices(order.at)).values()):
+        return Price(_ZERO, _ZERO, None, _ZERO, source) if model.id.endswith(":free") else None
+    usage = order.usage
+    counts = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_input_tokens,
+        "cache_write_tokens": usage.cache_creation_input_tokens,
+        "cache_write_1h_tokens": usage.cache_creation_1h_input_tokens,
+        "input_audio_tokens": usage.input_audio_tokens,
+        "output_audio_tokens": usage.output_audio_tokens,
+        "cache_audio_read_tokens": usage.cache_read_audio_tokens,
+        "input_image_tokens": usage.input_image_tokens,
+        "output_image_tokens": usage.output_image_tokens,
+        "web_searches": usage.web_searches,
+    }
+    try:
+        cost = model.calc_price(
+            genai_prices.Usage(**{name: count for name, count in counts.items() if count is not None}),
+            provider,
+            genai_request_timestamp=order.at,
+            price_context=price_context(order.tier),
+        )
+    except ValueError:  # counts that contradict each other
+        return None
+    other = cost.total_price - cost.input_price - cost.output_price
+    return Price(cost.input_price, cost.output_price, other or None, cost.total_price, source)
+
+
+def _own_cost(raw: Mapping[str, Any] | None) -> Decimal | None:
+    cost = (raw or {}).get("cost")
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
+        return None
+    return Decimal(repr(cost))
