@@ -1,0 +1,221 @@
+"""The history of one project: its file, the records that wait for it, and totals that are kept up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from nbtokens.errors import HistoryError
+from nbtokens.history.journal import Journal
+from nbtokens.history.totals import Totals, TotalsData
+from nbtokens.record import Record, encode, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+SUMMARY_NAME: Final = "USAGE_SUMMARY.md"
+CHECKPOINT_NAME: Final = "totals_checkpoint.json"
+_CHECKPOINT_VERSION: Final = 1
+_CHECKPOINT_EVERY: Final = 2_000
+_WITNESS: Final = 256
+_MOST_WAITING: Final = 100_000
+
+
+class _Checkpoint(msgspec.Struct):
+    version: int
+    offset: int
+    witness: str
+    totals: TotalsData
+
+
+class Store:
+    """Keeps records, and answers for all that were ever kept.
+
+    Args:
+        folder: the ledger's folder; it is made when the first record comes.
+        tell: called with a sentence for the user when something is wrong that does not stop a call.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.journal = Journal(folder)
+        self._tell = tell
+        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._waiting_records: deque[Record] = deque(maxlen=_MOST_WAITING)
+        self._appending = threading.Lock()
+        self._reading = threading.RLock()
+        self._totals = Totals()
+        self._offset = 0
+        self._identity: tuple[int, int] | None = None
+        self._since_checkpoint = 0
+
+    def append(self, record: Record) -> None:
+        """Keep a record: in the file when this returns, or waiting in memory where the file can't be written.
+
+        Never raises for a file that is locked, full, read-only or not ours.
+        """
+        with self._appending:
+            self._waiting.append(encode(record))
+            self._waiting_records.append(record)
+            self._flush()
+
+    def flush(self) -> None:
+        """Try again to write what waits."""
+        with self._appending:
+            if self._waiting:
+                self._flush(timeout=1.0)
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait in memory for the file."""
+        return len(self._waiting)
+
+    def view(self, look: Callable[[Totals], T]) -> T:
+        """What `look` makes of the totals over every record: the file's, other processes' too, and those that wait.
+
+        Only what is new in the file since the last time is read. `look` runs under a lock and must not keep the
+        totals; `totals()` gives some to keep.
+        """
+        with self._reading:
+            self._catch_up()
+            if not self._waiting_records:
+                return look(self._totals)
+            with self._appending:  # what waits now is not in the file, and won't be while we hold this
+                self._catch_up()
+                of_waiting = Totals()
+                for record in self._waiting_records:
+                    of_waiting.add(record)
+            return look(self._totals + of_waiting)
+
+    def totals(self) -> Totals:
+        """Totals over every record, as they are now."""
+        return self.view(lambda totals: totals + Totals())
+
+    def records(self, offset: int = 0) -> Iterator[Record]:
+        """Every record, the file's first, then those that wait; amendments are folded in."""
+        amended = {line.record.ref: line.record for line in self.journal.read(offset) if line.record.kind == "amend"}
+        for line in self.journal.read(offset):
+            if line.record.kind != "amend":
+                yield folded(line.record, amended.get(line.record.id))
+        yield from list(self._waiting_records)
+
+    def write_summary(self, text: str) -> None:
+        """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
+        with contextlib.suppress(OSError):
+            _replace(self.folder / SUMMARY_NAME, text.encode())
+
+    def checkpoint(self, *, force: bool = False) -> None:
+        """Keep the totals beside the file, so that opening it again reads only what came after."""
+        with self._reading:
+            if self._since_checkpoint < (1 if force else _CHECKPOINT_EVERY):
+                return
+            kept = _Checkpoint(_CHECKPOINT_VERSION, self._offset, self._witness(self._offset), self._totals.to_plain())
+            with contextlib.suppress(OSError):
+                _replace(self.folder / CHECKPOINT_NAME, _encoder.encode(kept))
+                self._since_checkpoint = 0
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent's locks may be held for ever, and what waits is the parent's to write."""
+        self._appending = threading.Lock()
+        self._reading = threading.RLock()
+        self._waiting.clear()
+        self._waiting_records.clear()
+
+    def _flush(self, timeout: float = 0.05) -> None:
+        lines = list(self._waiting)
+        try:
+            if not self.journal.append(lines, timeout):
+                return
+        except (OSError, HistoryError) as error:
+            self._tell(_why(error, self.folder))
+            return
+        self._waiting.clear()
+        self._waiting_records.clear()
+        while self.journal.set_aside:
+            aside = self.journal.set_aside.pop()
+            self._tell(
+                f"The end of {self.journal.path} was cut off, as by a crash. What could not be read is kept in "
+                f"{aside.name} beside it; every whole record is still there."
+            )
+
+    def _catch_up(self) -> None:
+        identity = self.journal.identity()
+        if identity != self._identity or self.journal.size() < self._offset:
+            self._start_over(identity)
+        for record, end in self.journal.read(self._offset):
+            self._offset = end
+            self._since_checkpoint += 1
+            if record.kind == "amend":
+                self._amend(record)
+            else:
+                self._totals.add(record)
+
+    def _start_over(self, identity: tuple[int, int] | None) -> None:
+        """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
+        self._identity = identity
+        self._totals, self._offset = Totals(), 0
+        try:
+            kept = _decoder.decode((self.folder / CHECKPOINT_NAME).read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            return
+        if kept.version == _CHECKPOINT_VERSION and kept.offset and kept.witness == self._witness(kept.offset):
+            self._totals, self._offset = Totals.from_plain(kept.totals), kept.offset
+
+    def _witness(self, offset: int) -> str:
+        """A hash of the file's first bytes and of those before `offset`: another history has others."""
+        try:
+            with self.journal.path.open("rb") as file:
+                head = file.read(_WITNESS)
+                file.seek(max(offset - _WITNESS, 0))
+                tail = file.read(min(_WITNESS, offset))
+        except OSError:
+            return ""
+        return hashlib.blake2b(head[: min(_WITNESS, offset)] + tail, digest_size=16).hexdigest()
+
+    def _amend(self, amendment: Record) -> None:
+        """Find the record that is amended, as it read until now, and count it anew."""
+        before = None
+        for record, _ in self.journal.read():
+            if record.id == amendment.ref:
+                before = record
+            elif before is not None and record.id == amendment.id:
+                break
+            elif before is not None and record.ref == amendment.ref and record.kind == "amend":
+                before = folded(before, record)
+        if before is not None:
+            self._totals.amend(before, folded(before, amendment))
+
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_decoder: Final = msgspec.json.Decoder(_Checkpoint)
+
+
+def _why(error: OSError | HistoryError, folder: Path) -> str:
+    if isinstance(error, HistoryError):
+        return str(error)
+    return (
+        f"The usage history in {folder} can't be written ({error.strerror or error}). Calls go on and are counted "
+        "in memory; make the folder writable, or set NBTOKENS_DIR to one that is."
+    )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
