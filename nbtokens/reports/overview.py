@@ -1,0 +1,52 @@
+"""What `%tokens` shows: the last cell that made calls, this session, and all time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.reports.figures import FIGURE_COLUMNS, calls_table, figures
+from nbtokens.reports.report import Part, Report, Table
+
+if TYPE_CHECKING:
+    from nbtokens.history.totals import Sums
+    from nbtokens.tally import Tally
+    from nbtokens.views import History, Session
+
+_MODEL_COLUMNS: Final = ("model", ">calls", ">input", ">output", ">cost")
+
+
+def overview(cell: Tally | None, session: Session, history: History) -> Report:
+    """The figures of a cell (None: no cell has made calls yet), the session and the history, and by model."""
+    session_totals, all_totals = session.totals, history.totals
+    rows = (
+        ("last cell with calls", *(figures(cell.sums) if cell is not None else ("-",) * len(FIGURE_COLUMNS))),
+        ("this session", *figures(session_totals.sums())),
+        ("all time", *figures(all_totals.sums())),
+    )
+    parts: list[Part] = [Table("", ("", *FIGURE_COLUMNS), rows)]
+    for heading, totals in (("this session, by model", session_totals), ("all time, by model", all_totals)):
+        groups = totals.by("model")
+        if groups:
+            parts.append(Table(heading, _MODEL_COLUMNS, _model_rows(groups)))
+    return Report("LLM usage", tuple(parts))
+
+
+def cell_report(cell: Tally) -> Report:
+    """What one cell cost, by call."""
+    sums = cell.sums
+    total = Table("", FIGURE_COLUMNS, (figures(sums),) if sums.calls else (), "This cell made no LLM calls.")
+    if not sums.calls:
+        return Report("LLM usage of this cell", (total.empty,))
+    records = list(cell.records)
+    parts: list[Part] = [total, calls_table("by call", records)]
+    if sums.calls > len(records):
+        parts.append(f"(the latest {len(records)} of {sums.calls:,} calls)")
+    return Report("LLM usage of this cell", tuple(parts))
+
+
+def _model_rows(groups: dict[str | None, Sums]) -> tuple[tuple[str, ...], ...]:
+    rows = []
+    for model, sums in groups.items():
+        calls, _, read, _, written, cost, _ = figures(sums)
+        rows.append((model or "(no model)", calls, read, written, cost))
+    return tuple(rows)

@@ -1,0 +1,47 @@
+"""A report as plain text, for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from nbtokens.reports.report import Report, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def text(report: Report) -> str:
+    """The report as lines of text, without a line break at the end."""
+    blocks = [report.title, *(_table(part) if isinstance(part, Table) else one_line(part) for part in report.parts)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def one_line(value: str) -> str:
+    """A name as it can stand in a line: line breaks and control characters become spaces."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in value)
+
+
+def padded(cells: tuple[tuple[str, ...], ...], right: tuple[bool, ...]) -> Iterator[list[str]]:
+    """The cells of a table, all of a column equally wide as a fixed-width font shows them."""
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(right))]
+    for row in cells:
+        yield [
+            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+
+
+def _table(table: Table) -> str:
+    lines = [table.heading] if table.heading else []
+    if not table.rows:
+        return "\n".join([*lines, f"  {table.empty}"])
+    rows = tuple(tuple(one_line(cell) for cell in row) for row in (table.names, *table.rows))
+    lines += [("  " + "  ".join(row)).rstrip() for row in padded(rows, table.right)]
+    return "\n".join(lines)
+
+
+def _width(cell: str) -> int:
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell
+    )

@@ -1,0 +1,271 @@
+"""The recording of this process: set up once, switched on and off, and brought to disk in the background."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.config import Config, load_config
+from nbtokens.context import read_environment
+from nbtokens.fingerprint import Fingerprints
+from nbtokens.guard import guarded
+from nbtokens.history import open_history
+from nbtokens.meter import Meter
+from nbtokens.prices import PriceBook
+from nbtokens.record import Record, new_id
+from nbtokens.tokenizers import Tokenizers
+from nbtokens.transports.install import Hooks
+from nbtokens.usage_log import log_call
+from nbtokens.views import History, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from nbtokens.context import Scope
+    from nbtokens.exchange import Address, Exchange
+    from nbtokens.history.store import Store
+
+logger: Final = logging.getLogger("nbtokens")
+
+_SUMMARY_EVERY: Final = 0.5
+_PRICES_CHECK: Final = 0.2
+_LAST_WAIT: Final = 2.0
+
+
+class Runtime:
+    """Everything that one process records with. There is one: `runtime()`.
+
+    Attributes:
+        notices: sentences for the user that nobody has shown yet.
+        subscribers: called with every record, on the thread that made the call.
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._config: Config | None = None
+        self._store: Store | None = None
+        self._meter: Meter | None = None
+        self._hooks = Hooks(self)
+        self._work: SimpleQueue[Exchange | None] = SimpleQueue()
+        self._worker: Thread | None = None
+        self._dirty = False
+        self._summary_at = 0.0
+        self._told: set[str] = set()
+        self.notices: list[str] = []
+        self.subscribers: list[Callable[[Record], None]] = []
+        self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
+
+    @property
+    def enabled(self) -> bool:
+        """Whether calls are recorded."""
+        return self._hooks.installed and self._meter is not None and self._meter.enabled
+
+    @property
+    def config(self) -> Config:
+        """What is settled: the ledger's folder, the settings, the names."""
+        self.set_up()
+        assert self._config is not None
+        return self._config
+
+    @property
+    def store(self) -> Store:
+        """The history."""
+        self.set_up()
+        assert self._store is not None
+        return self._store
+
+    @property
+    def meter(self) -> Meter:
+        """What makes records."""
+        self.set_up()
+        assert self._meter is not None
+        return self._meter
+
+    @property
+    def history(self) -> History:
+        """The history, for its readers."""
+        return History(self.store)
+
+    def set_up(self, *, anew: bool = False) -> None:
+        """Read the settings and open the history, once; `anew` when they may have changed."""
+        with self._lock:
+            if self._config is not None and not anew:
+                return
+            config = load_config()
+            if config == self._config:
+                return
+            self._config = config
+            if config.problem is not None:
+                self.tell(config.problem)
+            prices = PriceBook(config.settings)
+            prices.start_loading()
+            self._store = open_history(config.folder, self.tell)
+            self._meter = Meter(
+                config=config,
+                prices=prices,
+                tokenizers=Tokenizers(config.settings.fallback_encoding),
+                fingerprints=Fingerprints(config.folder),
+                session=self.session.id,
+                keep=self.keep,
+                keep_later=self.observe_later,
+            )
+
+    def enable(self) -> None:
+        """Record calls from here on. A second time does nothing."""
+        with self._lock:
+            self.set_up(anew=not self._hooks.installed)
+            self.meter.enabled = True
+            read_environment()
+            self._hooks.install()
+
+    def disable(self) -> None:
+        """Record no more, and leave every client class as it was found."""
+        with self._lock:
+            self._hooks.uninstall()
+            if self._meter is not None:
+                self._meter.enabled = False
+                self.settle()
+
+    def hooked(self) -> list[str]:
+        """The client methods that are hooked now."""
+        return self._hooks.names()
+
+    # What the hooks ask and tell; the meter behind it may be another after the settings have changed.
+
+    def wants(self, method: str, address: Address) -> bool:
+        """Whether a request may be a call of a model."""
+        return self._meter is not None and self._meter.wants(method, address)
+
+    def begin(self, exchange: Exchange) -> None:
+        """A request is about to be sent."""
+        self.meter.begin(exchange)
+
+    def observe(self, exchange: Exchange) -> None:
+        """Take in an exchange that has come to its end."""
+        self.meter.observe(exchange)
+
+    def observe_later(self, exchange: Exchange) -> None:
+        """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
+        self._work.put(exchange)
+
+    def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
+        """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
+        self.store.append(record)
+        if record.kind != "amend":
+            self.session.add(record)
+            for scope in scopes:
+                scope.add(record)
+            log_call(record)
+            for subscriber in self.subscribers:
+                with guarded:
+                    subscriber(record)
+        self._wake()
+
+    def tell(self, sentence: str) -> None:
+        """Say something to the user, once: in the log, and where a notebook is, under the cell."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self.notices.append(sentence)
+            logger.warning("%s", sentence)
+
+    def settle(self, *, at_exit: bool = False) -> None:
+        """Bring everything to disk now: what waits, the summary, a checkpoint of the totals.
+
+        Args:
+            at_exit: the process ends, so that calls without a price can get one now or never.
+        """
+        if self._store is None:
+            return
+        with guarded:
+            self._take_deferred()
+            if at_exit and self.meter.awaits_prices:
+                self.meter.wait_for_prices(_LAST_WAIT)
+            self._amend_late_prices()
+            self._store.flush()
+            if self._dirty:
+                self._write_summary()
+            self._store.checkpoint(force=True)
+
+    def write_summary(self) -> str:
+        """Write USAGE_SUMMARY.md now, and return its text."""
+        text = self.history.summary()
+        self.store.write_summary(text)
+        return text
+
+    def _wake(self) -> None:
+        """Have the worker bring the summary up to date; it is woken once for many calls."""
+        if self._worker is None or not self._worker.is_alive():
+            self._start_worker()
+        if not self._dirty:
+            self._dirty = True
+            self._work.put(None)
+
+    def _start_worker(self) -> None:
+        with self._lock:
+            if self._worker is None or not self._worker.is_alive():
+                self._worker = Thread(target=self._run_worker, name="nbtokens-writer", daemon=True)
+                self._worker.start()
+
+    def _run_worker(self) -> None:
+        while True:
+            wait = _PRICES_CHECK if self._meter is not None and self._meter.awaits_prices else None
+            try:
+                item = self._work.get(timeout=wait)
+            except Empty:
+                item = None
+            if item is not None:
+                self.observe(item)
+            with guarded:
+                self._amend_late_prices()
+                if self._dirty:
+                    time.sleep(max(self._summary_at + _SUMMARY_EVERY - time.monotonic(), 0))
+                    self.session.fold()
+                    self._write_summary()
+                    self.store.checkpoint()
+
+    def _write_summary(self) -> None:
+        self._dirty = False  # before reading: what comes from here on makes it dirty again
+        self._summary_at = time.monotonic()
+        self.write_summary()
+
+    def _take_deferred(self) -> None:
+        while True:
+            try:
+                item = self._work.get_nowait()
+            except Empty:
+                return
+            if item is not None:
+                self.observe(item)
+
+    def _amend_late_prices(self) -> None:
+        for before, amendment, after in self.meter.late_prices():
+            self.keep(amendment)
+            self.session.amend(before, after)
+
+    def after_fork(self) -> None:
+        """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
+        self._lock = RLock()
+        self._work = SimpleQueue()
+        self._worker = None
+        self._dirty = False
+        if self._config is not None and self._store is not None:
+            self._store.after_fork()
+
+
+_runtime: Final = Runtime()
+
+
+def runtime() -> Runtime:
+    """The one runtime of this process."""
+    return _runtime
+
+
+atexit.register(_runtime.settle, at_exit=True)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_runtime.after_fork)

@@ -1,0 +1,165 @@
+"""What a user asks about calls: totals, statistics, a DataFrame, a summary; of a session or of the whole history."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from nbtokens.history.totals import Sums, Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+
+    from nbtokens.history.store import Store
+    from nbtokens.record import Record
+
+_FOLD_AT = 4096
+
+
+class History:
+    """Every call that was ever recorded in this project, by any kernel or script.
+
+    Args:
+        store: where the records are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def path(self) -> Path:
+        """The file that holds the records."""
+        return self._store.journal.path
+
+    @property
+    def totals(self) -> Totals:
+        """Sums and distributions, as they are now."""
+        return self._store.totals()
+
+    @property
+    def sums(self) -> Sums:
+        """All calls in one: counts, tokens, USD, seconds."""
+        return self._store.view(lambda totals: totals.sums())
+
+    def stats(self, model: str | None = None, operation: str | None = None) -> dict[str, dict[str, Any]]:
+        """count, avg, min, max, p50, p95, p99, sum of each measure, over the calls that succeeded.
+
+        Args:
+            model: only calls of this model.
+            operation: only calls of this operation.
+        """
+        return self._store.view(lambda totals: totals.stats(model, operation))
+
+    def records(self) -> Iterator[Record]:
+        """The records, oldest first, amendments folded in."""
+        return self._store.records()
+
+    def frame(self) -> pd.DataFrame:
+        """The records as a DataFrame: one row a record, the columns of docs/record.md."""
+        from nbtokens.reports.frame import frame_of  # noqa: PLC0415 - pandas only where it is asked for
+
+        return frame_of(self.records())
+
+    def summary(self) -> str:
+        """USAGE_SUMMARY.md, as it would be written now."""
+        from nbtokens.reports.summary import summary_of  # noqa: PLC0415 - not on the path of a call
+
+        return self._store.view(summary_of)
+
+    def __repr__(self) -> str:
+        sums = self.sums
+        return f"<history {self.path}: {sums.calls:,} calls, {sums.total_tokens:,} tokens, {sums.cost_usd} USD>"
+
+
+class Session:
+    """The calls of this kernel, or process, since it started or since `reset`.
+
+    Args:
+        store: where the records are kept for good.
+        session_id: what their `session` field holds.
+        started_at: when the session began, UTC.
+    """
+
+    def __init__(self, store: Callable[[], Store], session_id: str, started_at: datetime) -> None:
+        self.id = session_id
+        self.started_at = started_at
+        self._store = store
+        self._lock = threading.Lock()
+        self._totals = Totals()
+        self._new: deque[Record] = deque()
+
+    def add(self, record: Record) -> None:
+        """Take one more record in."""
+        self._new.append(record)
+        if len(self._new) >= _FOLD_AT:
+            self.fold()
+
+    def amend(self, before: Record, after: Record) -> None:
+        """A record that was counted already has another price."""
+        with self._lock:
+            self._take_new()
+            self._totals.amend(before, after)
+
+    def reset(self, now: datetime) -> None:
+        """Begin to count anew. The history keeps everything."""
+        with self._lock:
+            self._new.clear()
+            self._totals = Totals()
+            self.started_at = now
+
+    @property
+    def totals(self) -> Totals:
+        """Sums and distributions, as they are now."""
+        with self._lock:
+            self._take_new()
+            return self._totals + Totals()
+
+    @property
+    def sums(self) -> Sums:
+        """All calls in one: counts, tokens, USD, seconds."""
+        with self._lock:
+            self._take_new()
+            return self._totals.sums()
+
+    def stats(self, model: str | None = None, operation: str | None = None) -> dict[str, dict[str, Any]]:
+        """count, avg, min, max, p50, p95, p99, sum of each measure, over the calls that succeeded.
+
+        Args:
+            model: only calls of this model.
+            operation: only calls of this operation.
+        """
+        with self._lock:
+            self._take_new()
+            return self._totals.stats(model, operation)
+
+    def records(self) -> Iterator[Record]:
+        """The records, oldest first, read from the history."""
+        return (
+            record
+            for record in self._store().records()
+            if record.session == self.id and record.started_at >= self.started_at
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """The records as a DataFrame: one row a record, the columns of docs/record.md."""
+        from nbtokens.reports.frame import frame_of  # noqa: PLC0415 - pandas only where it is asked for
+
+        return frame_of(self.records())
+
+    def __repr__(self) -> str:
+        sums = self.sums
+        return f"<session {self.id}: {sums.calls:,} calls, {sums.total_tokens:,} tokens, {sums.cost_usd} USD>"
+
+    def fold(self) -> None:
+        """Add up what is new, so that it need not be kept."""
+        with self._lock:
+            self._take_new()
+
+    def _take_new(self) -> None:
+        while self._new:
+            self._totals.add(self._new.popleft())
