@@ -1,0 +1,35 @@
+"""`%%tokens`: the cell runs as it would without it, and its figures come after it.
+
+The line is taken out before IPython compiles the cell, so that everything works in it that works in a cell:
+`await` at its top, another cell magic on the next line, a last expression that is displayed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LINE: Final = re.compile(r"%%tokens(?:[ \t]+(?P<arguments>.*))?[ \t]*\r?\n?\Z")
+
+
+def without_magic(lines: list[str]) -> list[str]:
+    """An input transformer: the cell's lines without a `%%tokens` line that leads it.
+
+    A blank line takes its place, so that line numbers in tracebacks are those of the cell; but another cell
+    magic must come first of all.
+    """
+    if not lines or _LINE.match(lines[0]) is None:
+        return lines
+    rest = lines[1:]
+    return rest if rest and rest[0].startswith("%%") else ["\n", *rest]
+
+
+def arguments_of(source: str) -> str | None:
+    """What stands behind `%%tokens` in a cell, alone or among its leading cell magics; None where it isn't."""
+    for line in source.lstrip("\n\r \t").splitlines():
+        if not line.startswith("%%"):
+            return None
+        found = _LINE.match(line)
+        if found is not None:
+            return (found["arguments"] or "").strip()
+    return None

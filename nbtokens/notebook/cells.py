@@ -1,0 +1,119 @@
+"""Which cell and which notebook a call belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nbtokens.context import Place, enter_cell, leave_cell
+from nbtokens.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+    from nbtokens.record import Record
+
+_NOTEBOOK_SUFFIXES: Final = (".ipynb", ".py", ".md", ".qmd", ".Rmd")
+
+
+class CellTally(Tally):
+    """The calls that were started in one run of one cell, wherever and whenever they end."""
+
+    def __init__(self, on_call: Callable[[CellTally], None]) -> None:
+        super().__init__()
+        self._on_call = on_call
+
+    def add(self, record: Record) -> None:
+        """Take one more record in."""
+        super().add(record)
+        self._on_call(self)
+
+
+class Cells:
+    """Knows the running cell, and the last one that made calls.
+
+    Args:
+        shell: whose cells they are.
+        root: the project's folder; notebooks' paths are relative to it.
+    """
+
+    def __init__(self, shell: InteractiveShell, root: Path) -> None:
+        self._shell = shell
+        self._root = root
+        self.running: CellTally | None = None
+        self.last_with_calls: CellTally | None = None
+
+    def enter(self, info: ExecutionInfo | None) -> CellTally:
+        """A cell begins: from here on, calls belong to it. None: a cell that had begun before we came."""
+        source = _source(self._shell, info)
+        tally = CellTally(self._made_call)
+        enter_cell(
+            Place(
+                notebook=notebook_path(self._shell, self._root),
+                cell=_cell_id(self._shell, info) or f"source-{hashlib.sha256(source.encode()).hexdigest()[:16]}",
+                execution_count=_number(self._shell, info),
+                attribution="exact",
+                scopes=(tally,),
+            )
+        )
+        self.running = tally
+        return tally
+
+    def leave(self) -> None:
+        """The cell has ended. What it started in the background still belongs to it."""
+        leave_cell()
+        self.running = None
+
+    def _made_call(self, tally: CellTally) -> None:
+        self.last_with_calls = tally
+
+
+def _source(shell: InteractiveShell, info: ExecutionInfo | None) -> str:
+    if info is not None:
+        return str(info.raw_cell)
+    inputs = getattr(shell.history_manager, "input_hist_raw", None) or [""]
+    return str(inputs[-1])
+
+
+def _number(shell: InteractiveShell, info: ExecutionInfo | None) -> int | None:
+    """The number that the notebook shows beside the cell; None for a cell that gets none.
+
+    It is where the history keeps the cell's input: at the list's end before the cell runs. The shell's own
+    `execution_count` is one ahead within a cell in some versions of IPython and not in others.
+    """
+    inputs = getattr(shell.history_manager, "input_hist_raw", None)
+    if inputs is None or (info is not None and not info.store_history):
+        return None
+    return len(inputs) if info is not None else len(inputs) - 1
+
+
+def _cell_id(shell: InteractiveShell, info: ExecutionInfo | None) -> str | None:
+    """The id that the front end gives: through IPython, else in the request's metadata (JupyterLab, VS Code)."""
+    given = getattr(info, "cell_id", None)
+    if given:
+        return str(given)
+    get_parent = getattr(shell, "get_parent", None)
+    parent: Any = get_parent() if get_parent is not None else None
+    metadata = parent.get("metadata", {}) if isinstance(parent, dict) else {}
+    found = metadata.get("cellId") if isinstance(metadata, dict) else None
+    return str(found) if found else None
+
+
+def notebook_path(shell: InteractiveShell, root: Path) -> str | None:
+    """The notebook's path relative to the project (absolute if it lies outside), with `/`; None where none is known.
+
+    Jupyter Server tells it to its kernels in JPY_SESSION_NAME, VS Code in a variable of the user's namespace.
+    """
+    named = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    if not named or not str(named).endswith(_NOTEBOOK_SUFFIXES):
+        return None
+    path = Path(str(named))
+    path = path if path.is_absolute() else Path.cwd() / path
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()

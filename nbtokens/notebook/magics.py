@@ -1,0 +1,98 @@
+"""`%tokens` and `%%tokens`."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+
+from nbtokens.reports.overview import overview
+from nbtokens.reports.summary import summary_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbtokens.notebook.extension import Extension
+    from nbtokens.notebook.live import LivePanel
+    from nbtokens.reports.report import Report
+
+HELP: Final = """What the LLM calls of this notebook cost.
+
+    %tokens             the last cell that made calls, this session, all time; by model
+    %%tokens            runs the cell, then shows what it cost, by call
+    %tokens live        a panel that keeps itself current
+    %tokens report      writes USAGE_SUMMARY.md, and shows it
+    %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
+    %tokens off         records no more, until `%tokens on`
+    %tokens reset       counts the session from zero; the history keeps everything
+    %tokens help        this text
+
+The history lies in .metrics/usage_history.json, beside USAGE_SUMMARY.md.
+"""
+
+
+@magics_class
+class TokensMagics(Magics):
+    """The magics, over one extension."""
+
+    def __init__(self, extension: Extension) -> None:
+        super().__init__(extension.shell)
+        self._extension = extension
+        self._runtime = extension.runtime
+        self._commands: dict[str, Callable[[list[str]], Any]] = {
+            "": self._overview,
+            "live": self._live,
+            "report": self._report,
+            "df": self._frame,
+            "on": self._on,
+            "off": self._off,
+            "reset": self._reset,
+            "help": self._help,
+        }
+
+    @line_cell_magic
+    def tokens(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - what is displayed
+        """Replaced by HELP."""
+        if cell is not None:
+            return self._extension.run_measured(cell)
+        name, *arguments = line.split() or [""]
+        command = self._commands.get(name)
+        if command is None:
+            close = difflib.get_close_matches(name, [known for known in self._commands if known], n=1)
+            hint = f"Did you mean `%tokens {close[0]}`?" if close else "See `%tokens help`."
+            raise UsageError(f"%tokens has no {name!r}. {hint}")
+        return command(arguments)
+
+    def _overview(self, _: list[str]) -> Report:
+        return overview(self._extension.cells.last_with_calls, self._runtime.session, self._runtime.history)
+
+    def _live(self, _: list[str]) -> LivePanel:
+        return self._extension.panel()
+
+    def _report(self, _: list[str]) -> Report:
+        self._runtime.write_summary()
+        return self._runtime.store.view(lambda totals: summary_report(totals, datetime.now(UTC)))
+
+    def _frame(self, arguments: list[str]) -> Any:  # noqa: ANN401 - a DataFrame; pandas is not imported here
+        if arguments not in ([], ["session"]):
+            raise UsageError(f"%tokens df takes nothing or `session`, not {' '.join(arguments)!r}.")
+        return self._runtime.session.frame() if arguments else self._runtime.history.frame()
+
+    def _on(self, _: list[str]) -> None:
+        self._runtime.enable()
+
+    def _off(self, _: list[str]) -> None:
+        self._runtime.disable()
+
+    def _reset(self, _: list[str]) -> None:
+        self._runtime.session.reset(datetime.now(UTC))
+        self._extension.cells.last_with_calls = None
+
+    def _help(self, _: list[str]) -> None:
+        print(HELP)  # noqa: T201 - asked for
+
+
+TokensMagics.tokens.__doc__ = HELP
