@@ -1,0 +1,198 @@
+"""What nbtokens adds to a call, and to a chunk of a stream, in CPU time of the whole process.
+
+The same calls to a server on this machine (a process of its own) are made in turns: without nbtokens, without it
+but with the floor (a hand-written append of one JSON line after each call), with nbtokens. The figures are medians
+over the rounds, in microseconds; compare them within one run only.
+
+    python benchmarks/overhead.py [--rounds 15] [--calls 200] [--streams 4] [--chunks 500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socketserver
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1_790_000_000,
+    "model": "gpt-4o-mini-2024-07-18",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "A sentence of the answer. " * 12},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 100,
+        "completion_tokens": 60,
+        "total_tokens": 160,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    },
+    "service_tier": "default",
+    "system_fingerprint": "fp_1",
+}
+MESSAGES = [{"role": "user", "content": "A sentence of the question. " * 12}]
+
+
+def chunk(number: int, count: int) -> bytes:
+    """One event of the stream; the last one reports the usage."""
+    event: dict[str, object] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1_790_000_000,
+        "model": "gpt-4o-mini-2024-07-18",
+        "service_tier": "default",
+        "system_fingerprint": "fp_1",
+        "choices": [{"index": 0, "delta": {"content": f" word{number}"}, "logprobs": None, "finish_reason": None}],
+        "usage": None,
+    }
+    if number == count - 1:
+        event |= {"choices": [], "usage": ANSWER["usage"]}
+    return f"data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """Answers chat completions on a kept connection with bytes that were made beforehand."""
+
+    plain = b""
+    streamed = b""
+
+    def handle(self) -> None:
+        """Answer until the client closes."""
+        while True:
+            length = 0
+            line = self.rfile.readline()
+            if not line:
+                return
+            while line := self.rfile.readline().strip():
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            body = self.rfile.read(length)
+            self.wfile.write(self.streamed if b'"stream":true' in body else self.plain)
+
+
+def serve(chunks: int) -> None:
+    """Run the server until the parent's pipe closes; prints its port."""
+    headers = b"HTTP/1.1 200 OK\r\nserver: bench\r\n" + b"".join(b"x-header-%d: value\r\n" % n for n in range(12))
+    answer = json.dumps(ANSWER).encode()
+    Handler.plain = headers + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer) + answer
+    events = [chunk(number, chunks) for number in range(chunks)] + [b"data: [DONE]\n\n"]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events) + b"0\r\n\r\n"
+    Handler.streamed = headers + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + body
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+def cpu(work: Callable[[], None], times: int) -> float:
+    """Microseconds of CPU, all threads of this process together, for one of `times` runs of `work`."""
+    started = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - started) / times * 1e6
+
+
+def compare(name: str, work: Callable[[], None], times: int, parts: int, rounds: int, floor: Path) -> None:
+    """Print what nbtokens and the floor add to `work`, for each of its `parts`."""
+    import nbtokens
+
+    descriptor = os.open(floor, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def with_floor() -> None:
+        work()
+        line = {"model": ANSWER["model"], "usage": ANSWER["usage"], "at": time.time()}
+        os.write(descriptor, json.dumps(line).encode() + b"\n")
+
+    without, with_line, with_us = [], [], []
+    for _ in range(rounds):
+        without.append(cpu(work, times) / parts)
+        with_line.append(cpu(with_floor, times) / parts)
+        nbtokens.enable()
+        with_us.append(cpu(work, times) / parts)
+        nbtokens.disable()
+    base = statistics.median(without)
+    added = statistics.median(b - a for a, b in zip(without, with_us, strict=True))
+    least = statistics.median(b - a for a, b in zip(without, with_line, strict=True))
+    print(f"{name:32s} {base:10.1f} {least:+10.2f} {added:+10.2f} {(base + added) / base:10.3f}")
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--streams", type=int, default=4)
+    parser.add_argument("--chunks", type=int, default=500)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.chunks)
+        return
+    command = [sys.executable, __file__, "--serve", "--chunks", str(options.chunks)]
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        os.environ["NBTOKENS_DIR"] = folder
+        try:
+            assert server.stdout is not None
+            measure(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", options, Path(folder) / "floor.jsonl")
+        finally:
+            server.kill()
+
+
+def measure(url: str, options: argparse.Namespace, floor: Path) -> None:
+    """Compare plain calls and streams, through openai's client and through httpx2 alone."""
+    import httpx2
+    import openai
+
+    import nbtokens
+
+    client = openai.OpenAI(base_url=url, api_key="none")
+    bare = httpx2.Client(base_url=url)
+    body = {"model": "gpt-4o-mini", "messages": MESSAGES}
+    streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+
+    def plain() -> None:
+        client.chat.completions.create(**body)
+
+    def stream() -> None:
+        for _ in client.chat.completions.create(**streamed):
+            pass
+
+    def plain_bare() -> None:
+        bare.post("/chat/completions", json=body).json()
+
+    def stream_bare() -> None:
+        with bare.stream("POST", "/chat/completions", json=streamed) as response:
+            for _ in response.iter_bytes():
+                pass
+
+    nbtokens.enable()
+    plain()
+    time.sleep(2)  # the price data loads in the background
+    nbtokens.disable()
+    print(f"{'CPU, microseconds':32s} {'without':>10s} {'floor':>10s} {'nbtokens':>10s} {'ratio':>10s}")
+    for name, work, times, parts in (
+        ("a plain call, openai", plain, options.calls, 1),
+        ("a plain call, httpx2", plain_bare, options.calls, 1),
+        ("a streamed chunk, openai", stream, options.streams, options.chunks),
+        ("a streamed chunk, httpx2", stream_bare, options.streams, options.chunks),
+    ):
+        compare(name, work, times, parts, options.rounds, floor)
+
+
+if __name__ == "__main__":
+    main()
