@@ -1,10 +1,12 @@
-"""What nbtokens adds to a call, and to a chunk of a stream, in CPU time of the whole process.
+"""What nbtokens adds to a call, and to a chunk of a stream, in CPU time.
 
-The same calls to a server on this machine (a process of its own) are made in turns: without nbtokens, without it
-but with the floor (a hand-written append of one JSON line after each call), with nbtokens. The figures are medians
-over the rounds, in microseconds; compare them within one run only.
+The same calls to a server on this machine (a process of its own) are made in turns: without nbtokens, without it but
+with the floor (a hand-written append of one JSON line after each call), with nbtokens. `in the path` is the CPU time
+of the calling thread, the median of single calls (of streams, divided by their chunks); `behind it` is what other
+threads of the process used in the meantime (the summary, the totals), the mean over all calls. Microseconds; compare
+them within one run only.
 
-    python benchmarks/overhead.py [--rounds 15] [--calls 200] [--streams 4] [--chunks 500]
+    python benchmarks/overhead.py [--calls 1000] [--streams 40] [--chunks 500]
 """
 
 from __future__ import annotations
@@ -18,8 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import openai
+
+import nbtokens
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -99,18 +110,25 @@ def serve(chunks: int) -> None:
         server.serve_forever()
 
 
-def cpu(work: Callable[[], None], times: int) -> float:
-    """Microseconds of CPU, all threads of this process together, for one of `times` runs of `work`."""
-    started = time.process_time()
-    for _ in range(times):
-        work()
-    return (time.process_time() - started) / times * 1e6
+class Timed:
+    """CPU time of the calling thread for single runs, and of all other threads in the meantime, in microseconds."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self.own: list[float] = []
+        self.others = 0.0
+
+    def run(self) -> None:
+        """Run the work once."""
+        everything, own = time.process_time_ns(), time.thread_time_ns()
+        self._work()
+        own = time.thread_time_ns() - own
+        self.others += (time.process_time_ns() - everything - own) / 1000
+        self.own.append(own / 1000)
 
 
-def compare(name: str, work: Callable[[], None], times: int, parts: int, rounds: int, floor: Path) -> None:
+def compare(name: str, work: Callable[[], None], runs: int, parts: int, floor: Path) -> None:
     """Print what nbtokens and the floor add to `work`, for each of its `parts`."""
-    import nbtokens
-
     descriptor = os.open(floor, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def with_floor() -> None:
@@ -118,25 +136,26 @@ def compare(name: str, work: Callable[[], None], times: int, parts: int, rounds:
         line = {"model": ANSWER["model"], "usage": ANSWER["usage"], "at": time.time()}
         os.write(descriptor, json.dumps(line).encode() + b"\n")
 
-    without, with_line, with_us = [], [], []
-    for _ in range(rounds):
-        without.append(cpu(work, times) / parts)
-        with_line.append(cpu(with_floor, times) / parts)
-        nbtokens.enable()
-        with_us.append(cpu(work, times) / parts)
-        nbtokens.disable()
-    base = statistics.median(without)
-    added = statistics.median(b - a for a, b in zip(without, with_us, strict=True))
-    least = statistics.median(b - a for a, b in zip(without, with_line, strict=True))
-    print(f"{name:32s} {base:10.1f} {least:+10.2f} {added:+10.2f} {(base + added) / base:10.3f}")
+    meter = runtime().meter
+    without, least, ours = Timed(work), Timed(with_floor), Timed(work)
+    for _ in range(runs):
+        meter.enabled = False
+        without.run()
+        least.run()
+        meter.enabled = True
+        ours.run()
+    base = statistics.median(without.own) / parts
+    floor_added = statistics.median(least.own) / parts - base
+    added = statistics.median(ours.own) / parts - base
+    behind = (ours.others - without.others) / runs / parts
+    print(f"{name:28s} {base:10.1f} {floor_added:+10.2f} {added:+12.2f} {behind:+10.2f} {(base + added) / base:8.3f}")
 
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--streams", type=int, default=4)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--streams", type=int, default=40)
     parser.add_argument("--chunks", type=int, default=500)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -144,22 +163,18 @@ def main() -> None:
         serve(options.chunks)
         return
     command = [sys.executable, __file__, "--serve", "--chunks", str(options.chunks)]
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with tempfile.TemporaryDirectory() as folder:
         os.environ["NBTOKENS_DIR"] = folder
-        try:
-            assert server.stdout is not None
-            measure(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", options, Path(folder) / "floor.jsonl")
-        finally:
-            server.kill()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                measure(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", options, Path(folder) / "floor.jsonl")
+            finally:
+                server.kill()
 
 
 def measure(url: str, options: argparse.Namespace, floor: Path) -> None:
     """Compare plain calls and streams, through openai's client and through httpx2 alone."""
-    import httpx2
-    import openai
-
-    import nbtokens
-
     client = openai.OpenAI(base_url=url, api_key="none")
     bare = httpx2.Client(base_url=url)
     body = {"model": "gpt-4o-mini", "messages": MESSAGES}
@@ -182,16 +197,13 @@ def measure(url: str, options: argparse.Namespace, floor: Path) -> None:
 
     nbtokens.enable()
     plain()
-    time.sleep(2)  # the price data loads in the background
-    nbtokens.disable()
-    print(f"{'CPU, microseconds':32s} {'without':>10s} {'floor':>10s} {'nbtokens':>10s} {'ratio':>10s}")
-    for name, work, times, parts in (
-        ("a plain call, openai", plain, options.calls, 1),
-        ("a plain call, httpx2", plain_bare, options.calls, 1),
-        ("a streamed chunk, openai", stream, options.streams, options.chunks),
-        ("a streamed chunk, httpx2", stream_bare, options.streams, options.chunks),
-    ):
-        compare(name, work, times, parts, options.rounds, floor)
+    runtime().meter.wait_for_prices(10)
+    heads = f"{'without':>10s} {'floor':>10s} {'in the path':>12s} {'behind it':>10s} {'ratio':>8s}"
+    print(f"{'CPU, microseconds':28s} {heads}")
+    compare("a plain call, openai", plain, options.calls, 1, floor)
+    compare("a plain call, httpx2", plain_bare, options.calls, 1, floor)
+    compare("a streamed chunk, openai", stream, options.streams, options.chunks, floor)
+    compare("a streamed chunk, httpx2", stream_bare, options.streams, options.chunks, floor)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from nbtokens.context import Place, current_place
 
@@ -27,8 +28,7 @@ KEPT_HEADERS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where a request goes. The query is left out: API keys live there."""
 
     scheme: str
@@ -47,8 +47,7 @@ class Address:
         return f"{self.scheme}://{self.server}{self.path}"
 
 
-@dataclass(slots=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One attempt to get an answer from a server. A transport fills it in; the meter reads it once.
 
     Attributes:
@@ -61,27 +60,28 @@ class Exchange:
         streamed: whether the caller asked its client for a stream.
         complete: False when the reader stopped before the end of the body.
         error: the name of the exception that ended the attempt.
+        sent: the performance counter at the time of sending, in seconds.
     """
 
     method: str
     address: Address
     request_body: bytes | None = None
-    request_headers: dict[str, str] = field(default_factory=dict)
-    place: Place = field(default_factory=current_place)
-    started_at: float = field(default_factory=time)
+    request_headers: dict[str, str] = msgspec.field(default_factory=dict)
+    place: Place = msgspec.field(default_factory=current_place)
+    started_at: float = msgspec.field(default_factory=time)
     status: int | None = None
-    response_headers: dict[str, str] = field(default_factory=dict)
+    response_headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes | bytearray = b""
     duration: float | None = None
     time_to_first_chunk: float | None = None
     streamed: bool = False
     complete: bool = True
     error: str | None = None
-    _sent: float = field(default_factory=perf_counter)
+    sent: float = msgspec.field(default_factory=perf_counter)
 
     def elapsed(self) -> float:
         """Seconds since the request was sent."""
-        return perf_counter() - self._sent
+        return perf_counter() - self.sent
 
 
 _MOST_NAMES: Final = 4096

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
 KEY_NAME: Final = "fingerprint.key"
@@ -27,14 +27,14 @@ class Fingerprints:
     def __init__(self, folder: Path) -> None:
         self._path = folder / KEY_NAME
 
-    def of(self, parts: Iterable[bytes]) -> str | None:
+    def of(self, parts: Sequence[bytes]) -> str | None:
         """The fingerprint of some bytes in a row, in hexadecimal; None of nothing."""
+        if not parts:
+            return None
         state = self._keyed.copy()
-        empty = True
         for part in parts:
             state.update(part)
-            empty = False
-        return None if empty else state.hexdigest()
+        return state.hexdigest()
 
     @cached_property
     def _keyed(self) -> hashlib.blake2b:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,16 @@ _MOST_LATE: Final = 10_000
 _MOST_ROUTES: Final = 2048
 _MESSAGE_TOKENS: Final = 3
 _FIRST_ERROR_STATUS: Final = 400
+
+
+class Route(NamedTuple):
+    """What the URL of a request tells: how it is read, and who answers."""
+
+    reader: Reader
+    provider: str | None
+    private: bool
+    server: str
+    url: str
 
 
 class Meter:
@@ -71,7 +81,7 @@ class Meter:
         self.observe_later = keep_later
         self._waited = False
         self._late: deque[tuple[Record, Order]] = deque(maxlen=_MOST_LATE)
-        self._routes: dict[tuple[str, str, str], Reader | None] = {}
+        self._routes: dict[tuple[str, Address], Route | None] = {}
         self._project, self._user, self._host = config.project, config.user, config.host
 
     def wants(self, method: str, address: Address) -> bool:
@@ -80,10 +90,12 @@ class Meter:
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent: make ready what its end will need."""
+        if not exchange.streamed:
+            return
         with guarded:
-            reader = self._route(exchange.method, exchange.address)
-            key = reader.table.usage_on_request if reader is not None else None
-            if exchange.streamed and key is not None and key.encode() not in (exchange.request_body or b""):
+            route = self._route(exchange.method, exchange.address)
+            key = route.reader.table.usage_on_request if route is not None else None
+            if key is not None and key.encode() not in (exchange.request_body or b""):
                 self._tokenizers.start_loading(Request(exchange.request_body).text("model"))
 
     def observe(self, exchange: Exchange) -> None:
@@ -95,18 +107,19 @@ class Meter:
 
     def to_record(self, exchange: Exchange) -> Record | None:
         """The record of an exchange; None where it turns out to be no call of a model."""
-        reader = self._route(exchange.method, exchange.address)
-        if reader is None:
+        route = self._route(exchange.method, exchange.address)
+        if route is None:
             return None
+        reader = route.reader
         request = Request(exchange.request_body)
-        provider = provider_of(exchange.address.host)
-        if provider is None and not request.has_shape(reader.table):
+        if route.provider is None and not request.has_shape(reader.table):
             return None
         call = self._with_estimates(reader.read(exchange, request), exchange, reader, request)
-        engine = engine_of(exchange) if provider is None else None
-        order = _order(call, exchange, provider, engine)
+        engine = engine_of(exchange) if route.provider is None else None
+        at = utc(exchange.started_at)
+        order = None if call.usage_source == "none" else _order(call, route, engine, at, exchange.duration)
         price = self.price(order) if order is not None else UNPRICED
-        record = self._record(exchange, call, price, provider or engine, reader, request)
+        record = self._record(exchange, call, price, route, request, engine, at)
         if order is not None and price is UNPRICED and not self._prices.ready:
             self._late.append((record, order))
         return record
@@ -154,15 +167,15 @@ class Meter:
             run_id=current_run_id(),
         )
 
-    def _route(self, method: str, address: Address) -> Reader | None:
-        route = (method, address.host, address.path)
+    def _route(self, method: str, address: Address) -> Route | None:
+        key = (method, address)
         try:
-            return self._routes[route]
+            return self._routes[key]
         except KeyError:
             if len(self._routes) >= _MOST_ROUTES:
                 self._routes.clear()
-            reader = self._routes[route] = recognise(method, address.path)
-            return reader
+            route = self._routes[key] = _find_route(method, address)
+            return route
 
     def _with_estimates(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:
         """Count what the provider did not report, of an answer that began to come."""
@@ -189,9 +202,10 @@ class Meter:
         exchange: Exchange,
         call: Call,
         price: Price,
-        provider: str | None,
-        reader: Reader,
+        route: Route,
         request: Request,
+        engine: str | None,
+        at: datetime,
     ) -> Record:
         place, usage, sent, got = exchange.place, call.usage, exchange.request_headers, exchange.response_headers
         counted = usage.input_tokens is not None or usage.output_tokens is not None
@@ -200,7 +214,7 @@ class Meter:
             v=VERSION,
             kind="call",
             id=new_id(exchange.started_at),
-            started_at=utc(exchange.started_at),
+            started_at=at,
             project=self._project,
             host=self._host,
             user=self._user,
@@ -214,8 +228,8 @@ class Meter:
             tags=dict(place.tags) or None,
             call_type=call.call_type,
             api=call.api,
-            provider=provider,
-            server_address=exchange.address.server,
+            provider=route.provider or engine,
+            server_address=route.server,
             request_model=call.request_model,
             model=call.model or call.request_model,
             response_id=call.response_id,
@@ -241,7 +255,7 @@ class Meter:
             duration_s=_seconds(exchange.duration),
             time_to_first_chunk_s=_seconds(exchange.time_to_first_chunk),
             request_hash=self._fingerprints.of([body]) if body else None,
-            prefix_hash=self._fingerprints.of(request.prefix(reader.table)),
+            prefix_hash=self._fingerprints.of(request.prefix(route.reader.table)),
             input_cost_usd=price.input,
             output_cost_usd=price.output,
             other_cost_usd=price.other,
@@ -250,23 +264,29 @@ class Meter:
         )
 
 
-def _order(call: Call, exchange: Exchange, provider: str | None, engine: str | None) -> Order | None:
-    """What there is to price of a call; None where no tokens are known."""
-    if call.usage_source == "none":
+def _find_route(method: str, address: Address) -> Route | None:
+    reader = recognise(method, address.path)
+    if reader is None:
         return None
-    address = exchange.address
+    provider = provider_of(address.host)
+    return Route(reader, provider, provider is None and is_private(address.host), address.server, address.url)
+
+
+def _order(call: Call, route: Route, engine: str | None, at: datetime, duration: float | None) -> Order:
+    """What there is to price of a call."""
+    model, asked = call.model, call.request_model
     return Order(
-        models=tuple(name for name in (call.model, call.request_model) if name),
-        usage=call.usage,
-        at=utc(exchange.started_at),
-        provider=provider,
-        url=address.url,
-        server=address.server,
-        private=provider is None and is_private(address.host),
-        engine=engine,
-        tier=call.service_tier,
-        duration=exchange.duration,
-        raw_usage=call.raw_usage,
+        (model, asked) if model and asked and model != asked else (model or asked or "",),
+        call.usage,
+        at,
+        route.provider,
+        route.url,
+        route.server,
+        route.private,
+        engine,
+        call.service_tier,
+        duration,
+        call.raw_usage,
     )
 
 

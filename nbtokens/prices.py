@@ -87,10 +87,10 @@ class PriceBook:
         self._settings = settings
         self._ready = threading.Event()
         self._snapshot: DataSnapshot | None = None
-        self._version = ""
+        self._source = ""
         self._loading: threading.Thread | None = None
         self._found: dict[tuple[str, str], tuple[Provider, ModelInfo] | None] = {}
-        self._rates: dict[tuple[str, str, str | None], Rates | None] = {}
+        self._settled: dict[tuple[object, ...], Rates] = {}
 
     def start_loading(self) -> None:
         """Load the price data on a thread of its own (it takes a few tenths of a second)."""
@@ -110,6 +110,9 @@ class PriceBook:
 
     def price(self, order: Order) -> Price:
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
+        settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
+        if settled is not None and settled.cover(order.usage):
+            return self._at_rates(settled, order)
         if order.provider == "openrouter":
             own = _own_cost(order.raw_usage)
             if own is not None:
@@ -131,7 +134,7 @@ class PriceBook:
             from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - the same
 
             self._snapshot = get_snapshot()
-            self._version = genai_prices.__version__
+            self._source = f"genai-prices {genai_prices.__version__}"
         finally:
             self._ready.set()
 
@@ -196,21 +199,18 @@ class PriceBook:
         return self._found[key]
 
     def _by_model(self, provider: Provider, model: ModelInfo, order: Order) -> Price | None:
-        source = f"genai-prices {self._version}"
-        rates = self._rates_of(provider, model, order)
-        if rates is not None and rates.cover(order.usage):
-            cost = rates.cost(order.usage)
-            return Price(cost.input, cost.output, cost.other or None, cost.total, source)
-        return _by_genai_prices(provider, model, order, source)
+        rates = Rates.of(model.get_prices(order.at, price_context(order.tier)))
+        if rates is None or not rates.cover(order.usage):
+            return _by_genai_prices(provider, model, order, self._source)
+        if not isinstance(model.prices, list):  # else they change with the date or the time of day
+            if len(self._settled) >= _MOST_KEPT:
+                self._settled.clear()
+            self._settled[order.models, order.url, order.provider, order.engine, order.tier] = rates
+        return self._at_rates(rates, order)
 
-    def _rates_of(self, provider: Provider, model: ModelInfo, order: Order) -> Rates | None:
-        context = price_context(order.tier)
-        if isinstance(model.prices, list):  # they change with the date or the time of day
-            return Rates.of(model.get_prices(order.at, context))
-        key = (provider.id, model.id, order.tier)
-        if key not in self._rates:
-            self._rates[key] = Rates.of(model.get_prices(order.at, context))
-        return self._rates[key]
+    def _at_rates(self, rates: Rates, order: Order) -> Price:
+        cost = rates.cost(order.usage)
+        return Price(cost.input, cost.output, cost.other or None, cost.total, self._source)
 
 
 _MOST_KEPT: Final = 4096

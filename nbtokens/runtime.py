@@ -144,11 +144,13 @@ class Runtime:
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent."""
-        self.meter.begin(exchange)
+        if self._meter is not None:
+            self._meter.begin(exchange)
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
-        self.meter.observe(exchange)
+        if self._meter is not None:
+            self._meter.observe(exchange)
 
     def observe_later(self, exchange: Exchange) -> None:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
@@ -156,7 +158,8 @@ class Runtime:
 
     def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
         """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
-        self.store.append(record)
+        store = self._store if self._store is not None else self.store
+        store.append(record)
         if record.kind != "amend":
             self.session.add(record)
             for scope in scopes:

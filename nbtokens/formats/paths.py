@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Optional, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -102,13 +102,13 @@ def _type_of(ways: dict[Steps, type]) -> Any:  # noqa: ANN401 - a type made at r
     """The narrowest type that holds what all `ways` (steps -> leaf type) lead to."""
     if () in ways:
         kind = ways[()]
-        return Any if kind is object else Optional[kind]
+        return Any if kind is object else kind | None
     if all(way[0] == EACH for way in ways):
         element = _type_of({way[1:]: kind for way, kind in ways.items()})
-        return Optional[list[element]]  # type: ignore[valid-type]
+        return list[element] | None  # type: ignore[valid-type]
     names = sorted({way[0] for way in ways})
     fields = [(name, _type_of({way[1:]: kind for way, kind in ways.items() if way[0] == name}), None) for name in names]
-    return Optional[msgspec.defstruct("Selected", fields)]
+    return msgspec.defstruct("Selected", fields) | None
 
 
 class Branch:

@@ -34,6 +34,7 @@ class Reader:
             for name, paths in table.fields.items()
         ]
         self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in ("", *_prefixes(table))]
+        self._usage_paths = frozenset(self._usage_at)
         self._usage_rows = [(_alternatives(path), name) for path, name in table.usage]
         self._errors = [f"{inside}{_ERROR}" for inside in ("", *_prefixes(table))]
         scalars = [path for _, paths in self._fields for path in paths]
@@ -86,13 +87,13 @@ class Reader:
         """The last value at each path, the merged usage object, and whether every document could be read."""
         values: dict[str, Any] = {}
         usage: dict[str, Any] = {}
-        usage_at = frozenset(self._usage_at)
+        usage_paths = self._usage_paths
 
         def take(path: str, value: Any) -> None:  # noqa: ANN401 - documents hold anything
-            if path in usage_at:
-                usage.update((key, part) for key, part in value.items() if part is not None)
-            else:
+            if path not in usage_paths:
                 values[path] = value
+                return
+            usage.update({key: part for key, part in value.items() if part is not None})
 
         whole = self._selection.read(found.texts, take) and bool(found.texts)
         return values, usage, whole
@@ -101,10 +102,15 @@ class Reader:
         counts: dict[str, int] = {}
         for alternatives, name in self._usage_rows:
             for way in alternatives:
-                count = _count(_inside(raw, way))
-                if count is not None:
-                    counts[name] = counts.get(name, 0) + count
-                    break
+                value: Any = raw
+                for key in way:
+                    value = value.get(key) if type(value) is dict else None
+                if type(value) is not int or not 0 <= value < _MOST_TOKENS:
+                    value = _count(value)
+                    if value is None:
+                        continue
+                counts[name] = counts[name] + value if name in counts else value
+                break
         if not counts:
             return None
         if "output_tokens" not in counts and "input_tokens" in counts and not self.table.text:
@@ -147,21 +153,11 @@ def _alternatives(path: str) -> tuple[Steps, ...]:
     return tuple(steps(part.strip()) for part in path.split("|"))
 
 
-def _inside(value: Any, way: Steps) -> Any:  # noqa: ANN401 - usage objects hold anything
-    for key in way:
-        if type(value) is not dict:
-            return None
-        value = value.get(key)
-    return value
-
-
 def _count(value: Any) -> int | None:  # noqa: ANN401 - usage objects hold anything
-    """A count of tokens; providers send whole numbers, some as floats. Anything else is no count."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 <= value < _MOST_TOKENS:  # also false for NaN
-        return None
-    return int(value)
+    """A count of tokens; some providers send floats. What is negative, endless or no number is no count."""
+    if isinstance(value, float) and 0 <= value < _MOST_TOKENS:  # also false for NaN
+        return int(value)
+    return None
 
 
 def _error_name(error: Any) -> str | None:  # noqa: ANN401 - error bodies hold anything

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 _as_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _as_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_decode: Final = msgspec.json.decode
 
 
 class Request:
     """The JSON object of a request, read key by key: what nobody asks for is not built."""
+
+    __slots__ = ("_keys",)
 
     def __init__(self, body: bytes | None) -> None:
         self._keys: dict[str, msgspec.Raw] = {}
@@ -34,36 +37,32 @@ class Request:
     def get(self, key: str) -> Any:  # noqa: ANN401 - requests hold anything
         """The value of a key, or None."""
         raw = self._keys.get(key)
-        return None if raw is None else msgspec.json.decode(raw)
+        return None if raw is None else _decode(raw)
 
     def text(self, key: str) -> str | None:
         """The value of a key if it is text that is not empty."""
         value = self.get(key)
-        return value if isinstance(value, str) and value else None
+        return value if type(value) is str and value else None
 
     def number(self, keys: tuple[str, ...]) -> int | None:
         """The first of these keys that holds a whole number."""
         for key in keys:
-            value = self.get(key)
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
+            raw = self._keys.get(key)
+            if raw is not None:
+                value = _decode(raw)
+                if type(value) is int:
+                    return value
         return None
 
-    def prefix(self, wanted: Format) -> Iterator[bytes]:
+    def prefix(self, wanted: Format) -> list[bytes]:
         """The JSON text of the leading block: all keys of the prompt, but of the last one only its first element."""
-        for key in wanted.prompt[:-1]:
-            if key in self._keys:
-                yield bytes(self._keys[key])
-        last = self._keys.get(wanted.prompt[-1]) if wanted.prompt else None
-        if last is None:
-            return
-        text = bytes(last)
-        if not text.startswith(b"["):
-            yield text
-            return
-        first = next(iter(_as_list.decode(text)), None)
-        if first is not None:
-            yield bytes(first)
+        keys = self._keys
+        parts = [bytes(keys[key]) for key in wanted.prompt[:-1] if key in keys]
+        last = keys.get(wanted.prompt[-1]) if wanted.prompt else None
+        if last is not None:
+            text = bytes(last)
+            parts += [bytes(part) for part in _as_list.decode(text)[:1]] if text.startswith(b"[") else [text]
+        return parts
 
     def prompt_texts(self, wanted: Format) -> Iterator[str]:
         """Every text of the prompt, in order; of anything that is not text (images, audio) nothing."""

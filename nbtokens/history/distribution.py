@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil, log
+from typing import Any, Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from ddsketch.mapping import LogarithmicMapping
-
 RELATIVE_ERROR: Final = 0.01
-"""A quantile lies within 1 % of the true one (DDSketch, Masson et al., VLDB 2019)."""
+"""A quantile lies within 1 % of the true one.
+
+The buckets are those of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019, section 2): bucket k holds the values in
+(gamma^(k-1), gamma^k]. A dict of counts can be merged, and kept as JSON.
+"""
+_GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_MULTIPLIER: Final = 1 / log(_GAMMA)
 
 
 class Distribution(msgspec.Struct, array_like=True):
@@ -29,15 +32,19 @@ class Distribution(msgspec.Struct, array_like=True):
 
     def add(self, value: float) -> None:
         """Take one more value in."""
+        if self.min is None or self.max is None:
+            self.min = self.max = value
+        elif value < self.min:
+            self.min = value
+        elif value > self.max:
+            self.max = value
         self.count += 1
         self.sum += value
-        self.min = value if self.min is None else min(self.min, value)
-        self.max = value if self.max is None else max(self.max, value)
-        if value <= 0:
+        if value > 0:
+            key = ceil(log(value) * _MULTIPLIER)
+            self.buckets[key] = self.buckets.get(key, 0) + 1
+        else:
             self.zeros += 1
-            return
-        key = _key(value)
-        self.buckets[key] = self.buckets.get(key, 0) + 1
 
     def merge(self, other: Distribution) -> None:
         """Take all values of another one in."""
@@ -62,7 +69,7 @@ class Distribution(msgspec.Struct, array_like=True):
         for key in sorted(self.buckets):
             passed += self.buckets[key]
             if rank < passed:
-                return min(max(float(_mapping().value(key)), self.min), self.max)
+                return min(max(2 * _GAMMA**key / (1 + _GAMMA), self.min), self.max)
         return self.max
 
     def summary(self) -> dict[str, Any]:
@@ -77,14 +84,3 @@ class Distribution(msgspec.Struct, array_like=True):
             "p99": self.quantile(0.99),
             "sum": self.sum,
         }
-
-
-@functools.cache
-def _mapping() -> LogarithmicMapping:
-    from ddsketch.mapping import LogarithmicMapping  # noqa: PLC0415 - loaded where quantiles are first wanted
-
-    return LogarithmicMapping(RELATIVE_ERROR)
-
-
-def _key(value: float) -> int:
-    return int(_mapping().key(value))

@@ -56,20 +56,18 @@ class FileLock:
         """
         if self._process != os.getpid():
             self._forget_parent()
-        deadline = time.monotonic() + timeout
-        if not self._threads.acquire(timeout=max(timeout, 0)):
+        if not self._threads.acquire(blocking=False) and not self._threads.acquire(timeout=max(timeout, 0)):
             return False
         try:
-            descriptor = self._open()
-            while True:
-                try:
-                    _try_lock(descriptor)
-                except (BlockingIOError, PermissionError):
-                    if time.monotonic() >= deadline:
-                        break
-                    time.sleep(_PAUSE)
-                else:
-                    return True
+            descriptor = self._open() if self._descriptor is None else self._descriptor
+            try:
+                _try_lock(descriptor)
+            except (BlockingIOError, PermissionError):
+                pass
+            else:
+                return True
+            if self._wait_for(descriptor, timeout):
+                return True
         except BaseException:
             self._threads.release()
             raise
@@ -89,6 +87,19 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    @staticmethod
+    def _wait_for(descriptor: int, timeout: float) -> bool:
+        """Another process has the lock: ask again and again, until it is ours or the time is over."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            try:
+                _try_lock(descriptor)
+            except (BlockingIOError, PermissionError):
+                continue
+            return True
+        return False
 
     def _open(self) -> int:
         if self._descriptor is None:

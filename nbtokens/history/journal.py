@@ -26,6 +26,13 @@ _LOOK_BACK: Final = 1 << 20
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
+class Span(NamedTuple):
+    """The bytes of the file that some records take up: from behind the record before them to behind the last."""
+
+    start: int
+    end: int
+
+
 class Line(NamedTuple):
     """One record read from the file, and the offset of the byte behind it."""
 
@@ -44,7 +51,7 @@ class Journal:
         self._identity: tuple[int, int] | None = None
         self.set_aside: list[Path] = []
 
-    def append(self, lines: list[bytes], timeout: float = 0.05) -> bool:
+    def append(self, lines: list[bytes], timeout: float = 0.05) -> Span | None:
         """Put records, already encoded, at the end of the file: one write over its closing bracket.
 
         Args:
@@ -52,7 +59,7 @@ class Journal:
             timeout: how long to wait for the lock, in seconds.
 
         Returns:
-            False if somebody else held the lock all that time. Nothing was written then.
+            Where they stand; None if somebody else held the lock all that time. Nothing was written then.
 
         Raises:
             OSError: the file can't be written. It is left as it was.
@@ -103,16 +110,17 @@ class Journal:
             return None
         return status.st_dev, status.st_ino
 
-    def _append(self, lines: list[bytes], timeout: float) -> bool:
+    def _append(self, lines: list[bytes], timeout: float) -> Span | None:
         if not self._lock.acquire(timeout):
-            return False
+            return None
         try:
             descriptor, size = self._open()
             at, before = self._end_of_records(descriptor, size)
-            self._write(descriptor, before + _BETWEEN.join(lines) + _TAIL, at, size)
+            records = before + _BETWEEN.join(lines)
+            self._write(descriptor, records + _TAIL, at, size)
         finally:
             self._lock.release()
-        return True
+        return Span(at, at + len(records))
 
     def _open(self) -> tuple[int, int]:
         """The descriptor of the file that has the name now, and its size; a rewrite replaces the file."""
@@ -174,8 +182,8 @@ class Journal:
 
     @staticmethod
     def _write(descriptor: int, data: bytes, at: int, size: int) -> None:
-        written = 0
         try:
+            written = _write_at(descriptor, data, at)
             while written < len(data):
                 written += _write_at(descriptor, data[written:], at + written)
         except BaseException:

@@ -29,6 +29,7 @@ _CHECKPOINT_VERSION: Final = 1
 _CHECKPOINT_EVERY: Final = 2_000
 _WITNESS: Final = 256
 _MOST_WAITING: Final = 100_000
+_MOST_WRITTEN: Final = 1_000
 
 
 class _Checkpoint(msgspec.Struct):
@@ -58,14 +59,16 @@ class Store:
         self._offset = 0
         self._identity: tuple[int, int] | None = None
         self._since_checkpoint = 0
+        self._written: deque[tuple[int, int, list[Record]]] = deque(maxlen=_MOST_WRITTEN)
 
     def append(self, record: Record) -> None:
         """Keep a record: in the file when this returns, or waiting in memory where the file can't be written.
 
         Never raises for a file that is locked, full, read-only or not ours.
         """
+        line = encode(record)
         with self._appending:
-            self._waiting.append(encode(record))
+            self._waiting.append(line)
             self._waiting_records.append(record)
             self._flush()
 
@@ -132,15 +135,20 @@ class Store:
         self._waiting_records.clear()
 
     def _flush(self, timeout: float = 0.05) -> None:
-        lines = list(self._waiting)
         try:
-            if not self.journal.append(lines, timeout):
-                return
+            span = self.journal.append(list(self._waiting), timeout)
         except (OSError, HistoryError) as error:
             self._tell(_why(error, self.folder))
             return
+        if span is None:
+            return
+        self._written.append((span.start, span.end, list(self._waiting_records)))
         self._waiting.clear()
         self._waiting_records.clear()
+        if self.journal.set_aside:
+            self._tell_of_what_is_set_aside()
+
+    def _tell_of_what_is_set_aside(self) -> None:
         while self.journal.set_aside:
             aside = self.journal.set_aside.pop()
             self._tell(
@@ -152,18 +160,35 @@ class Store:
         identity = self.journal.identity()
         if identity != self._identity or self.journal.size() < self._offset:
             self._start_over(identity)
+        self._count_own()
         for record, end in self.journal.read(self._offset):
             self._offset = end
-            self._since_checkpoint += 1
-            if record.kind == "amend":
-                self._amend(record)
-            else:
-                self._totals.add(record)
+            self._count(record)
+
+    def _count_own(self) -> None:
+        """Count what this process has written right behind what is counted already, without reading it back."""
+        while self._written:
+            start, end, records = self._written[0]
+            if start > self._offset:  # another process has written in between: the file is read
+                return
+            self._written.popleft()
+            if start == self._offset:
+                self._offset = end
+                for record in records:
+                    self._count(record)
+
+    def _count(self, record: Record) -> None:
+        self._since_checkpoint += 1
+        if record.kind == "amend":
+            self._amend(record)
+        else:
+            self._totals.add(record)
 
     def _start_over(self, identity: tuple[int, int] | None) -> None:
         """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
         self._identity = identity
         self._totals, self._offset = Totals(), 0
+        self._written.clear()
         try:
             kept = _decoder.decode((self.folder / CHECKPOINT_NAME).read_bytes())
         except (OSError, msgspec.MsgspecError):

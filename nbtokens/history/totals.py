@@ -132,10 +132,16 @@ class Measures(msgspec.Struct):
 
     def add(self, record: Record) -> None:
         """Take in a call that succeeded; what failed has no say about speed or size."""
-        for name in MEASURES:
-            value = getattr(record, name)
+        for distribution, value in (
+            (self.input_tokens, record.input_tokens),
+            (self.output_tokens, record.output_tokens),
+            (self.total_tokens, record.total_tokens),
+            (self.duration_s, record.duration_s),
+            (self.tokens_per_second, record.tokens_per_second),
+            (self.cost_usd, record.cost_usd),
+        ):
             if value is not None:
-                getattr(self, name).add(float(value))
+                distribution.add(float(value))
 
     def merge(self, other: Measures) -> None:
         """Take the values of another one in."""

@@ -19,6 +19,8 @@ def text(report: Report) -> str:
 
 def one_line(value: str) -> str:
     """A name as it can stand in a line: line breaks and control characters become spaces."""
+    if value.isprintable():
+        return value
     return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in value)
 
 
@@ -42,6 +44,8 @@ def _table(table: Table) -> str:
 
 
 def _width(cell: str) -> int:
+    if cell.isascii():
+        return len(cell)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell
     )
