@@ -1,0 +1,184 @@
+"""What all tests share: a ledger of their own, recording that begins afresh, and clients that are left as they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+
+import nbtokens
+from nbtokens import context
+from nbtokens.guard import guarded
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nbtokens.guard import Guard
+
+ROOT = Path(nbtokens.__file__).parents[1]
+_CLIENTS = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)
+_PATIENCE = 10.0
+_SETTINGS_OUTSIDE = (
+    "NBTOKENS_DIR",
+    "NBTOKENS_RUN_ID",
+    "PAPERMILL_RUN_ID",
+    "JUPYTERHUB_USER",
+    "OPENAI_BASE_URL",
+    "ANTHROPIC_BASE_URL",
+)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger's folder of one test, read as its user would read it.
+
+    Attributes:
+        folder: `.metrics` in the test's working directory.
+    """
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The history's file."""
+        return self.folder / "usage_history.json"
+
+    def rows(self, kind: str | None = "call") -> list[dict[str, Any]]:
+        """The rows in the file, those of one kind or all of them; money as exact decimals."""
+        if not self.path.exists():
+            return []
+        rows = json.loads(self.path.read_text(encoding="utf-8"), parse_float=Decimal)
+        return [row for row in rows if kind in (None, row["kind"])]
+
+    def only(self) -> dict[str, Any]:
+        """The one row that there is."""
+        rows = self.rows(None)
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    def wait_for(self, count: int, kind: str = "call") -> list[dict[str, Any]]:
+        """Wait until so many rows are there, for what is written in the background."""
+        wait_until(lambda: len(self.rows(kind)) >= count)
+        rows = self.rows(kind)
+        assert len(rows) == count, rows
+        return rows
+
+    def everything(self) -> bytes:
+        """The bytes of all files in the folder, and their names."""
+        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        return b"\n".join(path.name.encode() + b"\n" + path.read_bytes() for path in files)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Runs Python scripts in processes of their own, in the folder of the test's project."""
+
+    folder: Path
+
+    def __call__(self, source: str, *arguments: str, **environment: str) -> str:
+        """Run a script to its end; it must succeed. Returns what it printed.
+
+        Args:
+            source: the script's text.
+            *arguments: its `sys.argv[1:]`.
+            **environment: variables besides those of this process.
+        """
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(source), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens on another thread; the test fails if it doesn't."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def faults_expected() -> Guard:
+    """Asked for by a test that makes nbtokens fail inside: the guard, whose failures then don't fail the test."""
+    return guarded
+
+
+@pytest.fixture(autouse=True)
+def clients_left_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Switch recording off after each test; no client class may stay patched, and no fault may have been swallowed."""
+    before = {client: dict(vars(client)) for client in _CLIENTS}
+    failures = guarded.failures
+    yield
+    nbtokens.disable()
+    patched = [f"{client.__module__}.{client.__name__}" for client in _CLIENTS if dict(vars(client)) != before[client]]
+    for client in _CLIENTS:
+        client.send = before[client]["send"]  # type: ignore[method-assign]
+    assert not patched, f"left patched: {patched}"
+    if "faults_expected" not in request.fixturenames:
+        assert guarded.failures == failures, guarded.last_tracebacks[-1]
+
+
+@pytest.fixture(autouse=True)
+def ledger(
+    clients_left_as_they_were: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Ledger:
+    """A project of the test's own as the working directory, with its ledger, and a recording that begins afresh.
+
+    The place is not named by NBTOKENS_DIR, which the processes that a test starts elsewhere would inherit.
+    """
+    project = tmp_path_factory.mktemp("project")
+    folder = project / ".metrics"
+    folder.mkdir()
+    for name in _SETTINGS_OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(project)
+    _begin_afresh()
+    return Ledger(folder)
+
+
+def _begin_afresh() -> None:
+    """There is one runtime in a process; make it what it is at the start of one."""
+    context.leave_cell()
+    context.set_run_id(None)
+    context.read_environment()
+    now = runtime()
+    now.subscribers.clear()
+    now.notices.clear()
+    now._told.clear()
+    now._summary_at = 0.0  # the first summary need not wait for one of the test before
+    now.set_up(anew=True)
+    now.meter.wait_for_prices(_PATIENCE)
+    now.session.reset(datetime.now(UTC))
+
+
+@pytest.fixture
+def recording(ledger: Ledger) -> Ledger:
+    """Recording is on; the ledger that it writes."""
+    nbtokens.enable()
+    return ledger
+
+
+@pytest.fixture
+def script(ledger: Ledger) -> Script:
+    """Runs scripts that write the test's ledger."""
+    return Script(ledger.folder.parent)
