@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbtokens._version import __version__
 from nbtokens.commands import COMMANDS
-from nbtokens.commands.terminal import complain, replace_unprintable
+from nbtokens.commands.terminal import complain, forget_output, replace_unprintable
 from nbtokens.errors import NbtokensError
 
 if TYPE_CHECKING:
@@ -46,3 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _EXIT_ERROR
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the output, `head` for one, has seen enough
+        forget_output()
+        return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -22,6 +23,11 @@ def progress(text: str) -> None:
 def complain(text: str) -> None:
     """Print one line where errors go."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201  # the same
+
+
+def forget_output() -> None:
+    """Send to nowhere what is still to be printed, so that the interpreter's exit finds no closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def replace_unprintable() -> None:

@@ -52,7 +52,7 @@ def run_lab(copy: Path, endpoint: Endpoint, options: Sequence[str]) -> int:
     if find_spec("jupyterlab") is None:
         raise NbtokensError("JupyterLab is not installed: pip install jupyterlab")
     process = subprocess.Popen(  # noqa: S603  # our own interpreter, and the options that the user typed
-        [sys.executable, "-P", "-m", "jupyterlab", str(copy), "--yes", *_as_root(), *options],
+        [sys.executable, "-P", "-m", "jupyterlab", str(copy), "-y", *_as_root(), *options],
         cwd=copy.parent,
         # The kernel is to be this interpreter's, also where the user has another one of the name "python3".
         env={**os.environ, **endpoint.environment(), "JUPYTER_PREFER_ENV_PATH": "1"},

@@ -106,7 +106,7 @@ class _Execution:
             document,
             # Without folders to search there is only this interpreter's kernel, whatever is installed elsewhere.
             km=AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[])),
-            extra_arguments=["--log-level=ERROR"],  # a kernel's warnings would come between the command's own lines
+            extra_arguments=["--log-level=CRITICAL"],  # what a kernel logs would come between the command's own lines
             allow_errors=True,
             on_notebook_start=self._take_interrupts,
             on_cell_execute=self._begin,
@@ -151,7 +151,7 @@ class _Execution:
 def _read(path: Path) -> nbformat.NotebookNode:
     try:
         document: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except Exception as problem:  # noqa: BLE001  # nbformat raises about anything where JSON has another shape
+    except Exception as problem:  # nbformat raises about anything where JSON has another shape
         raise NbtokensError(f"{path} can't be read as a notebook: {str(problem).partition(chr(10))[0]}") from problem
     return document
 
