@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import httpx2
 import pytest
+from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
+from servers import ScriptedServer, scripted
 
 import nbtokens
 from nbtokens import context
+from nbtokens.demo import simulated_model
 from nbtokens.guard import guarded
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nbtokens.demo.endpoint import Endpoint
     from nbtokens.guard import Guard
 
 ROOT = Path(nbtokens.__file__).parents[1]
@@ -182,3 +186,38 @@ def recording(ledger: Ledger) -> Ledger:
 def script(ledger: Ledger) -> Script:
     """Runs scripts that write the test's ledger."""
     return Script(ledger.folder.parent)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Endpoint]:
+    """The simulated model, which answers at once."""
+    with simulated_model.serve(speed=None) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A server that answers as the test says."""
+    with scripted() as running:
+        yield running
+
+
+@pytest.fixture(params=HTTP, ids=str)
+def http(request: pytest.FixtureRequest) -> Http:
+    """Httpx and httpx2, sync and async."""
+    kind: Http = request.param
+    return kind
+
+
+@pytest.fixture(params=SDKS, ids=str)
+def sdk(request: pytest.FixtureRequest) -> Sdk:
+    """Every API of the SDKs, sync and async."""
+    kind: Sdk = request.param
+    return kind
+
+
+@pytest.fixture(params=STREAMING_SDKS, ids=str)
+def streaming_sdk(request: pytest.FixtureRequest) -> Sdk:
+    """Every API of the SDKs that can stream, sync and async."""
+    kind: Sdk = request.param
+    return kind
