@@ -100,10 +100,12 @@ class Meter:
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
-        with guarded:
+        try:
             record = self.to_record(exchange)
             if record is not None:
                 self._keep(record, exchange.place.scopes)
+        except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
+            guarded.note(error)
 
     def to_record(self, exchange: Exchange) -> Record | None:
         """The record of an exchange; None where it turns out to be no call of a model."""
@@ -126,7 +128,7 @@ class Meter:
 
     def price(self, order: Order, wait: float = _FIRST_WAIT) -> Price:
         """Price a call; the first one of the process waits a moment for the price data, no other does."""
-        if not self._prices.ready and not self._waited:
+        if not self._waited:
             self._waited = True
             self.wait_for_prices(wait)
         return self._prices.price(order)
@@ -251,7 +253,7 @@ class Meter:
             http_status=exchange.status,
             error=call.error,
             retry_count=_whole(sent.get("x-stainless-retry-count")),
-            retry_after_s=_retry_after(got),
+            retry_after_s=_retry_after(got) if call.error is not None else None,
             duration_s=_seconds(exchange.duration),
             time_to_first_chunk_s=_seconds(exchange.time_to_first_chunk),
             request_hash=self._fingerprints.of([body]) if body else None,

@@ -106,7 +106,7 @@ class PriceBook:
     @property
     def ready(self) -> bool:
         """Whether the price data is loaded."""
-        return self._ready.is_set()
+        return self._snapshot is not None or self._ready.is_set()
 
     def price(self, order: Order) -> Price:
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""

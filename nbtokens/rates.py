@@ -68,17 +68,17 @@ class Rates:
         total = usage.input_tokens or 0
         read = usage.cache_read_input_tokens or 0
         written = usage.cache_creation_input_tokens or 0
-        written_1h = usage.cache_creation_1h_input_tokens or 0
         into = (total - read - written) * _at(self._input, total)
         if read:
             into += read * _at(self._cache_read, total)
         if written:
-            into += (written - written_1h) * _at(self._cache_write, total) + written_1h * _at(
-                self._cache_write_1h, total
-            )
+            written_1h = usage.cache_creation_1h_input_tokens or 0
+            into += (written - written_1h) * _at(self._cache_write, total)
+            into += written_1h * _at(self._cache_write_1h, total)
         into /= _MILLION
         out = (usage.output_tokens or 0) * _at(self._output, total) / _MILLION
-        other = (usage.web_searches or 0) * _at(self._searches, total) / _THOUSAND
+        searches = usage.web_searches
+        other = searches * _at(self._searches, total) / _THOUSAND if searches else _ZERO
         return Cost(into, out, other, into + out + other)
 
 

@@ -203,7 +203,7 @@ class Runtime:
 
     def _wake(self) -> None:
         """Have the worker bring the summary up to date; it is woken once for many calls."""
-        if self._worker is None or not self._worker.is_alive():
+        if self._worker is None:
             self._start_worker()
         if not self._dirty:
             self._dirty = True
@@ -211,7 +211,7 @@ class Runtime:
 
     def _start_worker(self) -> None:
         with self._lock:
-            if self._worker is None or not self._worker.is_alive():
+            if self._worker is None:
                 self._worker = Thread(target=self._run_worker, name="nbtokens-writer", daemon=True)
                 self._worker.start()
 

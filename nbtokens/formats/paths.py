@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 EACH: Final = "[]"
 """The step that goes into every element of a list."""
@@ -62,12 +62,17 @@ class Selection:
         self._leaves = [(leaf.path, steps(leaf.path), leaf.kind) for leaf in leaves]
         kind = _type_of({way: kind for _, way, kind in self._leaves})
         self._decoder = msgspec.json.Decoder(kind)
-        self._branch = Branch({way: path for path, way, _ in self._leaves})
+        self._branch = Branch({way: None if kind is dict else path for path, way, kind in self._leaves})
 
-    def read(self, documents: Iterable[bytes], into: Callable[[str, Any], None]) -> bool:
-        """Call `into(path, value)` for each path at which a document holds a value, document by document.
+    def read(self, documents: Iterable[bytes], values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
+        """Read document by document, so that the last value of each path stays.
 
-        A document that holds the same values as the one before is passed over: in a stream, most do.
+        A document that holds the same as the one before is passed over: in a stream, most do.
+
+        Args:
+            documents: JSON texts.
+            values: is given the values of the paths, by path.
+            objects: is given the values of kind `dict`, in their order, whatever their path.
 
         Returns:
             Whether every document was JSON.
@@ -79,23 +84,27 @@ class Selection:
             try:
                 found = decode(document)
             except msgspec.ValidationError:
-                self._read_whole(document, into)
+                self._read_whole(document, values, objects)
             except msgspec.DecodeError:
                 whole = False
             else:
                 if found != before:
                     before = found
-                    self._branch.report(found, into)
+                    self._branch.report(found, values, objects)
         return whole
 
-    def _read_whole(self, document: bytes, into: Callable[[str, Any], None]) -> None:
+    def _read_whole(self, document: bytes, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:
         whole = msgspec.json.decode(document)
         for path, way, kind in self._leaves:
             value = last(whole, way)
             if kind is str and isinstance(value, int | float):
                 value = str(value)
-            if value is not None and (kind is object or isinstance(value, kind)):
-                into(path, value)
+            if value is None or (kind is not object and not isinstance(value, kind)):
+                continue
+            if kind is dict:
+                objects.append(value)
+            else:
+                values[path] = value
 
 
 def _type_of(ways: dict[Steps, type]) -> Any:  # noqa: ANN401 - a type made at run time
@@ -115,12 +124,12 @@ class Branch:
     """The paths that begin at one place of a document, and the branches that go on from there.
 
     Args:
-        paths: the steps from this place to each value -> the whole path, by which the value is reported.
+        paths: the steps from this place to each value -> the whole path, or None for an object.
     """
 
     __slots__ = ("_branches", "_leaves", "_values")
 
-    def __init__(self, paths: dict[Steps, str]) -> None:
+    def __init__(self, paths: dict[Steps, str | None]) -> None:
         leaves = {way[0]: path for way, path in paths.items() if len(way) == 1}
         heads = sorted({way[0] for way in paths if len(way) > 1})
         self._leaves = tuple(leaves.values())
@@ -131,17 +140,20 @@ class Branch:
             for head in heads
         ]
 
-    def report(self, found: Any, into: Callable[[str, Any], None]) -> None:  # noqa: ANN401 - made at run time
-        """Call `into(path, value)` for each value that is there, inner ones after outer ones."""
+    def report(self, found: Any, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:  # noqa: ANN401
+        """Put what is there into `values` by its path, and objects into `objects`, inner ones after outer ones."""
         if self._values is not None:
             for path, value in zip(self._leaves, self._values(found), strict=False):
                 if value:
-                    into(path, value)
+                    if path is None:
+                        objects.append(value)
+                    else:
+                        values[path] = value
         for head, branch in self._branches:
             if head == EACH:
                 for element in found:
-                    branch.report(element, into)
+                    branch.report(element, values, objects)
                 continue
             inside = getattr(found, head)
             if inside:
-                branch.report(inside, into)
+                branch.report(inside, values, objects)

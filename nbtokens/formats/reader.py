@@ -34,7 +34,6 @@ class Reader:
             for name, paths in table.fields.items()
         ]
         self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in ("", *_prefixes(table))]
-        self._usage_paths = frozenset(self._usage_at)
         self._usage_rows = [(_alternatives(path), name) for path, name in table.usage]
         self._errors = [f"{inside}{_ERROR}" for inside in ("", *_prefixes(table))]
         scalars = [path for _, paths in self._fields for path in paths]
@@ -86,16 +85,11 @@ class Reader:
     def _gather(self, found: Documents) -> tuple[dict[str, Any], dict[str, Any], bool]:
         """The last value at each path, the merged usage object, and whether every document could be read."""
         values: dict[str, Any] = {}
+        parts: list[dict[str, Any]] = []
+        whole = self._selection.read(found.texts, values, parts) and bool(found.texts)
         usage: dict[str, Any] = {}
-        usage_paths = self._usage_paths
-
-        def take(path: str, value: Any) -> None:  # noqa: ANN401 - documents hold anything
-            if path not in usage_paths:
-                values[path] = value
-                return
-            usage.update({key: part for key, part in value.items() if part is not None})
-
-        whole = self._selection.read(found.texts, take) and bool(found.texts)
+        for part in parts:
+            usage.update({key: value for key, value in part.items() if value is not None})
         return values, usage, whole
 
     def _usage(self, raw: dict[str, Any]) -> Usage | None:
@@ -105,6 +99,8 @@ class Reader:
                 value: Any = raw
                 for key in way:
                     value = value.get(key) if type(value) is dict else None
+                if value is None:
+                    continue
                 if type(value) is not int or not 0 <= value < _MOST_TOKENS:
                     value = _count(value)
                     if value is None:

@@ -15,6 +15,8 @@ from nbtokens.record import Record, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from _typeshed import ReadableBuffer as Buffer
     from pathlib import Path
 
 NAME: Final = "usage_history.json"
@@ -46,6 +48,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._folder = folder
+        self._name = os.fspath(self.path)
         self._lock = FileLock(folder / "usage_history.lock")
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
@@ -125,7 +128,7 @@ class Journal:
     def _open(self) -> tuple[int, int]:
         """The descriptor of the file that has the name now, and its size; a rewrite replaces the file."""
         try:
-            status = os.stat(self.path)  # noqa: PTH116 - a third of the time of Path.stat, on every call's path
+            status = os.stat(self._name)  # noqa: PTH116 - a third of the time of Path.stat, on every call's path
         except FileNotFoundError:
             status = None
         if status is None or (status.st_dev, status.st_ino) != self._identity:
@@ -231,10 +234,7 @@ def _make_folder(folder: Path) -> None:
 
 
 if hasattr(os, "pread"):
-    _read_at = os.pread
-
-    def _write_at(descriptor: int, data: bytes, at: int) -> int:
-        return os.pwrite(descriptor, data, at)
+    _read_at, _write_at = os.pread, os.pwrite
 
 else:  # Windows; the lock keeps others out
 
@@ -242,6 +242,6 @@ else:  # Windows; the lock keeps others out
         os.lseek(descriptor, at, os.SEEK_SET)
         return os.read(descriptor, length)
 
-    def _write_at(descriptor: int, data: bytes, at: int) -> int:
+    def _write_at(descriptor: int, data: Buffer, at: int, /) -> int:
         os.lseek(descriptor, at, os.SEEK_SET)
         return os.write(descriptor, data)

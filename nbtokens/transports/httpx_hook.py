@@ -74,7 +74,7 @@ class HttpxHook:
         return send
 
     def _begin(self, request: Any, options: dict[str, Any]) -> Exchange | None:  # noqa: ANN401 - the client's types
-        with guarded:
+        try:
             if is_observed():
                 return None
             url = request.url
@@ -89,8 +89,10 @@ class HttpxHook:
                 streamed=bool(options.get("stream", False)),
             )
             self._observer.begin(exchange)
-            return exchange
-        return None
+        except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
+            guarded.note(error)
+            return None
+        return exchange
 
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
         with guarded:
@@ -100,7 +102,7 @@ class HttpxHook:
             self._observer.observe(exchange)
 
     def _answered(self, exchange: Exchange, response: Any, tee: Any) -> None:  # noqa: ANN401 - the client's types
-        with guarded:
+        try:
             exchange.status = response.status_code
             exchange.response_headers = kept_headers(response.headers.raw)
             if hasattr(response, "_content"):  # read already: `stream=False`, or by an event hook of the user's
@@ -116,6 +118,8 @@ class HttpxHook:
                 bound._stream = tee(bound._stream, finish)  # noqa: SLF001 - no public way into it
             else:
                 response.stream = tee(bound, finish)
+        except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
+            guarded.note(error)
 
 
 class _Finish:
