@@ -64,7 +64,8 @@ class Ledger:
         """The rows in the file, those of one kind or all of them; money as exact decimals."""
         if not self.path.exists():
             return []
-        rows = json.loads(self.path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = self.path.read_text(encoding="utf-8")
+        rows = json.loads(text, parse_float=Decimal, object_hook=_only_money_exact)
         return [row for row in rows if kind in (None, row["kind"])]
 
     def only(self) -> dict[str, Any]:
@@ -84,6 +85,13 @@ class Ledger:
         """The bytes of all files in the folder, and their names."""
         files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
         return b"\n".join(path.name.encode() + b"\n" + path.read_bytes() for path in files)
+
+
+def _only_money_exact(read: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: float(value) if isinstance(value, Decimal) and not name.endswith("_usd") else value
+        for name, value in read.items()
+    }
 
 
 @dataclass(frozen=True)
