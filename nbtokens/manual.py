@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
@@ -84,7 +85,7 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
         usage_source="reported",
         complete=True,
         status=status,
-        duration_s=None if duration_s is None else float(duration_s),
+        duration_s=_seconds(duration_s),
         input_cost_usd=price.input,
         output_cost_usd=price.output,
         other_cost_usd=price.other,
@@ -92,7 +93,10 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
         price_source=price.source,
         **{name: value for name, value in extra.items() if name in FIELDS},
     )
-    made = msgspec.convert(msgspec.to_builtins(made, builtin_types=(datetime, Decimal)), Record)
+    try:
+        made = msgspec.convert(msgspec.to_builtins(made, builtin_types=(datetime, Decimal)), Record)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"This can't be recorded: {error}. See docs/record.md for the type of each field.") from error
     now.keep(made, place.scopes)
     return made
 
@@ -139,6 +143,14 @@ def _count(name: str, value: Any) -> int:  # noqa: ANN401 - checked here
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of tokens, 0 or more.")
     return value
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"duration_s is {value!r}; it must be a number of seconds, 0 or more.")
+    return float(value)
 
 
 def _money(value: Decimal | float | str) -> Decimal:

@@ -103,6 +103,13 @@ class PriceBook:
         self.start_loading()
         return self._ready.wait(seconds)
 
+    def after_fork(self) -> None:
+        """In a forked child: a thread of the parent's that was loading does not live here."""
+        if not self.ready:
+            self._ready = threading.Event()
+            self._loading = None
+            self.start_loading()
+
     @property
     def ready(self) -> bool:
         """Whether the price data is loaded."""

@@ -51,6 +51,7 @@ class Runtime:
         self._config: Config | None = None
         self._store: Store | None = None
         self._meter: Meter | None = None
+        self._prices: PriceBook | None = None
         self._hooks = Hooks(self)
         self._work: SimpleQueue[Exchange | None] = SimpleQueue()
         self._worker: Thread | None = None
@@ -103,12 +104,12 @@ class Runtime:
             self._config = config
             if config.problem is not None:
                 self.tell(config.problem)
-            prices = PriceBook(config.settings)
-            prices.start_loading()
+            self._prices = PriceBook(config.settings)
+            self._prices.start_loading()
             self._store = open_history(config.folder, self.tell)
             self._meter = Meter(
                 config=config,
-                prices=prices,
+                prices=self._prices,
                 tokenizers=Tokenizers(config.settings.fallback_encoding),
                 fingerprints=Fingerprints(config.folder),
                 session=self.session.id,
@@ -130,7 +131,7 @@ class Runtime:
             self._hooks.uninstall()
             if self._meter is not None:
                 self._meter.enabled = False
-                self.settle()
+                self.settle(at_exit=True)
 
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
@@ -178,10 +179,10 @@ class Runtime:
             logger.warning("%s", sentence)
 
     def settle(self, *, at_exit: bool = False) -> None:
-        """Bring everything to disk now: what waits, the summary, a checkpoint of the totals.
+        """Bring everything to disk now: what waits and the summary.
 
         Args:
-            at_exit: the process ends, so that calls without a price can get one now or never.
+            at_exit: nothing comes after: calls without a price get one now or never, and the totals are kept.
         """
         if self._store is None:
             return
@@ -193,7 +194,7 @@ class Runtime:
             self._store.flush()
             if self._dirty:
                 self._write_summary()
-            self._store.checkpoint(force=True)
+            self._store.checkpoint(force=at_exit)
 
     def write_summary(self) -> str:
         """Write USAGE_SUMMARY.md now, and return its text."""
@@ -257,8 +258,11 @@ class Runtime:
         self._work = SimpleQueue()
         self._worker = None
         self._dirty = False
-        if self._config is not None and self._store is not None:
+        self.session.after_fork()
+        if self._store is not None:
             self._store.after_fork()
+        if self._prices is not None:
+            self._prices.after_fork()
 
 
 _runtime: Final = Runtime()

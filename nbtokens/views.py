@@ -155,6 +155,10 @@ class Session:
         sums = self.sums
         return f"<session {self.id}: {sums.calls:,} calls, {sums.total_tokens:,} tokens, {sums.cost_usd} USD>"
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held by a thread that lives in the parent only."""
+        self._lock = threading.Lock()
+
     def fold(self) -> None:
         """Add up what is new, so that it need not be kept."""
         with self._lock:

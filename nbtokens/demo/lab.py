@@ -39,7 +39,7 @@ def lab_copy(notebook: NotebookFile) -> Path:
 
 
 def run_lab(copy: Path, endpoint: Endpoint, options: Sequence[str]) -> int:
-    """Run JupyterLab in the foreground until the user ends it, and return its exit code.
+    """Run JupyterLab in the foreground until the user ends it, and return its exit code: 0 after Ctrl-C.
 
     Args:
         copy: the notebook to open.
@@ -51,17 +51,21 @@ def run_lab(copy: Path, endpoint: Endpoint, options: Sequence[str]) -> int:
     """
     if find_spec("jupyterlab") is None:
         raise NbtokensError("JupyterLab is not installed: pip install jupyterlab")
-    process = subprocess.Popen(  # noqa: S603  # our own interpreter, and the options that the user typed
-        [sys.executable, "-P", "-m", "jupyterlab", str(copy), "-y", *_as_root(), *options],
-        cwd=copy.parent,
-        # The kernel is to be this interpreter's, also where the user has another one of the name "python3".
-        env={**os.environ, **endpoint.environment(), "JUPYTER_PREFER_ENV_PATH": "1"},
-    )
-    with _termination_as_interrupt():
+    with _ended_by_signals():
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter, and the options that the user typed
+            [sys.executable, "-P", "-m", "jupyterlab", str(copy), *_as_root(), *options],
+            cwd=copy.parent,
+            # The kernel is to be this interpreter's, also where the user has another one of the name "python3".
+            env={**os.environ, **endpoint.environment(), "JUPYTER_PREFER_ENV_PATH": "1"},
+            stdin=subprocess.DEVNULL,
+            # A terminal sends Ctrl-C to all that it runs. Here it comes to this process, which ends Lab in order.
+            start_new_session=True,
+        )
         try:
             return process.wait()
         except KeyboardInterrupt:
-            return _stop(process)
+            _stop(process)
+            return 0
 
 
 def _as_root() -> list[str]:
@@ -70,23 +74,23 @@ def _as_root() -> list[str]:
 
 
 @contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Make a polite `kill` do what Ctrl-C does: otherwise JupyterLab would be left behind without its model."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals() -> Iterator[None]:
+    """Make a polite `kill`, or the terminal's end, do what Ctrl-C does: else Lab would be left without its model."""
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    """Ctrl-C reaches JupyterLab too, if it comes from a terminal; ask it once more in case it didn't."""
-    try:
-        return process.wait(1.0)
-    except subprocess.TimeoutExpired:
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End Lab and its kernels in order; by force if that takes too long."""
+    if sys.platform != "win32":  # there Ctrl-C reached Lab too, and terminating would be by force
         process.terminate()
     try:
-        return process.wait(_SECONDS_TO_STOP)
+        process.wait(_SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.wait()
+        process.wait()

@@ -15,9 +15,9 @@ from nbtokens.record import Record, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from _typeshed import ReadableBuffer as Buffer
-    from pathlib import Path
 
 NAME: Final = "usage_history.json"
 _HEAD: Final = b"[\n"
