@@ -94,6 +94,9 @@ def test_tour_shows_its_figures(simulated_demo: ToldDemo) -> None:
         assert "text/html" in bundle
         assert "simulated-model" in bundle["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in outputs["live"][-1].data
+    widgets = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"].state.values()
+    output_tokens = sum(row["output_tokens"] for row in records(simulated_demo.project))
+    assert [widget for widget in widgets if f">{output_tokens:,}<" in widget.state.get("value", "")]
     assert "answer is simulated" in outputs["chat"][0].text
     assert not [output for each in outputs.values() for output in each if output.output_type == "error"]
 
