@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +17,7 @@ import httpx
 import httpx2
 import pytest
 from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
-from servers import ScriptedServer, scripted
+from servers import ScriptedServer, scripted, wait_until
 
 import nbtokens
 from nbtokens import context
@@ -27,7 +26,7 @@ from nbtokens.guard import guarded
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from nbtokens.demo.endpoint import Endpoint
     from nbtokens.guard import Guard
@@ -119,14 +118,6 @@ class Script:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens on another thread; the test fails if it doesn't."""
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _PATIENCE = 10.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -206,3 +207,11 @@ def refusing_url() -> str:
 def joined(pieces: Iterable[Piece]) -> bytes:
     """The bytes of a body that is sent in pieces."""
     return b"".join(piece for piece in pieces if isinstance(piece, bytes))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens on another thread; the test fails if it doesn't."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
