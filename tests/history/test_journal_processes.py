@@ -1,0 +1,240 @@
+"""Many processes on one file: nothing is lost, nothing is mixed, and nobody is blocked for long."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from nbtokens.history.journal import Journal
+from nbtokens.record import encode
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from conftest import Ledger
+    from opened import Opened
+
+    from nbtokens.record import Record
+
+    AnotherProcess: TypeAlias = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
+
+_APPENDS = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from nbtokens.history.store import Store
+from nbtokens.record import Record, new_id
+
+store = Store(Path(sys.argv[1]), print)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(500):
+    at = datetime.now(UTC)
+    store.append(Record(v=1, kind="call", id=new_id(), started_at=at, operation=sys.argv[2], input_tokens=number))
+while store.waiting:
+    store.flush()
+"""
+
+_HOLDS_THE_LOCK = """
+import sys
+from pathlib import Path
+from nbtokens.history.file_lock import FileLock
+
+lock = FileLock(Path(sys.argv[1]) / "usage_history.lock")
+assert lock.acquire(10)
+print("ready", flush=True)
+sys.stdin.readline()
+lock.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+
+_FORKS = """
+import os, signal, sys, threading, warnings
+import nbtokens
+from nbtokens.runtime import runtime
+
+nbtokens.record(model="m", input_tokens=1, cost_usd=0)
+now = runtime()
+locks = {
+    "appending": now.store._appending,
+    "reading": now.store._reading,
+    "runtime": now._lock,
+    "session": now.session._lock,
+}
+held, forked = threading.Event(), threading.Event()
+
+def hold():
+    with locks[sys.argv[1]]:
+        held.set()
+        forked.wait()
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons advise against what is done here
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    nbtokens.record(model="m", input_tokens=2, cost_usd=0)
+    nbtokens.session().totals
+    nbtokens.history().totals
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+forked.set()
+nbtokens.record(model="m", input_tokens=4, cost_usd=0)
+"""
+
+_FORKS_UNDER_THE_FILE_LOCK = """
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from nbtokens.history.store import Store
+from nbtokens.record import Record, new_id
+
+def record(tokens):
+    return Record(v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), input_tokens=tokens)
+
+store = Store(Path(".metrics"), print)
+store.append(record(1))
+assert store.journal._lock.acquire(1)
+done, tell = os.pipe()
+child = os.fork()
+if child == 0:
+    store.append(record(2))
+    os.write(tell, b"%d" % store.waiting)
+    while store.waiting:
+        store.flush()
+    os._exit(0)
+assert os.read(done, 1) == b"1"
+store.journal._lock.release()
+assert os.waitpid(child, 0)[1] == 0
+store.append(record(4))
+assert store.totals().sums().input_tokens == 7
+"""
+
+
+def test_four_processes_append_at_once(history: Opened, another_process: AnotherProcess) -> None:
+    """4 x 500 records at once, with somebody who reads all the time: 2,000 valid records, each writer's in order."""
+    seen = [0]
+    with ExitStack() as stack:
+        writers = [stack.enter_context(another_process(_APPENDS, history.folder, number)) for number in range(4)]
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        while any(writer.poll() is None for writer in writers):
+            seen.append(history.store.totals().sums().calls)
+    assert [writer.returncode for writer in writers] == [0] * 4
+    assert seen == sorted(seen)
+    found = history.rows()
+    for number in range(4):
+        assert [row["input_tokens"] for row in found if row["operation"] == str(number)] == list(range(500))
+    assert len({row["id"] for row in found}) == len(found) == 2000
+    assert {name: sums.calls for name, sums in history.store.totals().by("operation").items()} == dict.fromkeys(
+        "0123", 500
+    )
+    assert list(history.folder.glob("usage_history.torn-*")) == []
+
+
+def test_a_reader_is_overtaken(history: Opened, make_record: Callable[..., Record]) -> None:
+    """Records that are appended while somebody reads are read whole and in order, or the next time; none is skipped."""
+    records = [make_record() for _ in range(4)]
+    for record in records[:2]:
+        history.store.append(record)
+    reading = history.store.journal.read()
+    found = [next(reading)]
+    for record in records[2:]:
+        history.store.append(record)
+        found += [line for line in [next(reading, None)] if line is not None]
+    found += list(reading)
+    assert [line.record for line in found] == records[: len(found)]
+    found += history.store.journal.read(found[-1].end)
+    assert [line.record for line in found] == records
+
+
+def test_a_process_killed_with_the_lock_blocks_nobody(
+    history: Opened, make_record: Callable[..., Record], another_process: AnotherProcess
+) -> None:
+    """The lock dies with its process: killed while it held it, the next record is in the file at once."""
+    history.store.append(make_record())
+    with another_process(_HOLDS_THE_LOCK, history.folder) as process:
+        process.kill()
+        process.wait()
+        history.store.append(make_record())
+    assert history.store.waiting == 0
+    assert history.store.totals().sums().calls == 2
+
+
+@pytest.mark.parametrize("by", ["append", "flush"])
+def test_a_locked_file_stops_no_call(
+    by: str, history: Opened, make_record: Callable[..., Record], another_process: AnotherProcess
+) -> None:
+    """While another process holds the lock, append returns and the record counts; later it is written, in order."""
+    store, records = history.store, [make_record() for _ in range(3)]
+    store.append(records[0])
+    with another_process(_HOLDS_THE_LOCK, history.folder) as process:
+        store.append(records[1])
+        assert store.waiting == 1
+        assert history.ids() == [records[0].id]
+        assert store.totals().sums().calls == 2
+        assert list(store.records()) == records[:2]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("let go\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "released\n"
+        if by == "flush":
+            store.flush()
+            assert history.ids() == [record.id for record in records[:2]]
+        store.append(records[2])
+    assert history.ids() == [record.id for record in records]
+    assert store.waiting == 0
+    assert store.totals().sums().calls == 3
+    assert history.told == []
+
+
+def test_one_lock_for_all_after_the_folder_was_removed(folder: Path, make_record: Callable[..., Record]) -> None:
+    """Writers that had the old folder's lock open hold one another off in the new folder too."""
+    one, other = Journal(folder), Journal(folder)
+    for journal in (one, other):
+        assert journal.append([encode(make_record())])
+    shutil.rmtree(folder)
+    assert one.append([encode(make_record())])
+    assert one._lock.acquire(1)
+    try:
+        assert not other.append([encode(make_record())])
+    finally:
+        one._lock.release()
+    assert other.append([encode(make_record())])
+    assert len(list(one.read())) == 2
+
+
+@pytest.mark.parametrize("lock", ["appending", "reading", "runtime", "session"])
+def test_fork_while_a_thread_works(lock: str, ledger: Ledger, script: Callable[..., str]) -> None:
+    """A child that was forked while one of the parent's threads held a lock records and reads all the same."""
+    script(_FORKS, lock)
+    found = ledger.rows()
+    assert [row["input_tokens"] for row in found] == [1, 2, 4]
+    assert len({row["id"] for row in found}) == 3
+
+
+def test_fork_under_the_file_lock(ledger: Ledger, script: Callable[..., str]) -> None:
+    """A child that was forked while its parent held the file's lock does not take the lock for its own."""
+    script(_FORKS_UNDER_THE_FILE_LOCK)
+    assert [row["input_tokens"] for row in ledger.rows()] == [1, 2, 4]
+
+
+def test_threads_of_one_process(history: Opened, make_record: Callable[..., Record]) -> None:
+    """8 threads that append at once lose nothing."""
+    records = [make_record() for _ in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(history.store.append, records))
+    assert {row["id"] for row in history.rows()} == {record.id for record in records}
+    assert history.store.totals().sums().calls == 400
