@@ -11,7 +11,7 @@ import msgspec
 
 from nbtokens.call import Usage
 from nbtokens.context import current_place
-from nbtokens.prices import Order, Price
+from nbtokens.order import Order, Price
 from nbtokens.record import FIELDS, Record
 from nbtokens.runtime import runtime
 
@@ -73,7 +73,7 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
     place = current_place()
     now = runtime()
     made = msgspec.structs.replace(
-        now.meter.identity(at, id),
+        now.meter.rows.blank(at, id),
         **_of_place(place, operation, tags),
         call_type=call_type,
         provider=provider,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, Provider
 
-    from nbtokens.call import Usage
     from nbtokens.config import Settings, UserPrice
 
 _ZERO: Final = Decimal(0)
@@ -37,47 +36,6 @@ _GENAI_IDS: Final = {
 }
 ENGINES: Final = frozenset({"llama.cpp", "ollama", "vllm", "lm-studio", "local"})
 """Providers whose calls run on a machine of one's own."""
-
-
-class Price(NamedTuple):
-    """What one call costs, in USD. `source` says who says so; None in all means unpriced."""
-
-    input: Decimal | None = None
-    output: Decimal | None = None
-    other: Decimal | None = None
-    total: Decimal | None = None
-    source: str | None = None
-
-
-UNPRICED: Final = Price()
-
-
-class Order(NamedTuple):
-    """What there is to price: a call that used tokens.
-
-    Attributes:
-        models: names of the model, the most telling first (the response's, then the requested one).
-        provider: who answered, where that is known.
-        url: where the request went, without its query; None for calls that were recorded by hand.
-        server: host and port of it.
-        private: whether that is a machine of one's own network.
-        engine: the local engine that the answer gave away.
-        tier: the service tier of the response.
-        duration: seconds.
-        raw_usage: the provider's own usage object.
-    """
-
-    models: tuple[str, ...]
-    usage: Usage
-    at: datetime
-    provider: str | None = None
-    url: str | None = None
-    server: str | None = None
-    private: bool = False
-    engine: str | None = None
-    tier: str | None = None
-    duration: float | None = None
-    raw_usage: Mapping[str, Any] | None = None
 
 
 class PriceBook:
@@ -117,6 +75,7 @@ class PriceBook:
 
     def price(self, order: Order) -> Price:
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
+        ready = self.ready
         settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
         if settled is not None and settled.cover(order.usage):
             return self._at_rates(settled, order)
@@ -133,7 +92,7 @@ class PriceBook:
             return known
         if self._settings.fallback_price is not None:
             return _by_user(self._settings.fallback_price, order, "user: fallback_price")
-        return UNPRICED
+        return UNPRICED if ready else NOT_YET
 
     def _load(self) -> None:
         try:

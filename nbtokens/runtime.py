@@ -19,6 +19,7 @@ from nbtokens.history import open_history
 from nbtokens.meter import Meter
 from nbtokens.prices import PriceBook
 from nbtokens.record import Record, new_id
+from nbtokens.rows import Rows
 from nbtokens.tokenizers import Tokenizers
 from nbtokens.transports.install import Hooks
 from nbtokens.usage_log import log_call
@@ -108,11 +109,9 @@ class Runtime:
             self._prices.start_loading()
             self._store = open_history(config.folder, self.tell)
             self._meter = Meter(
-                config=config,
+                rows=Rows(config, Fingerprints(config.folder), self.session.id),
                 prices=self._prices,
                 tokenizers=Tokenizers(config.settings.fallback_encoding),
-                fingerprints=Fingerprints(config.folder),
-                session=self.session.id,
                 keep=self.keep,
                 keep_later=self.observe_later,
             )

@@ -1,0 +1,167 @@
+"""Rows of the ledger, put together from what was seen of a call, what it costs, and who this process is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from nbtokens.context import current_run_id
+from nbtokens.record import VERSION, Record, new_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nbtokens.call import Call
+    from nbtokens.config import Config
+    from nbtokens.exchange import Exchange
+    from nbtokens.fingerprint import Fingerprints
+    from nbtokens.formats.reader import Reader
+    from nbtokens.formats.request import Request
+    from nbtokens.order import Price
+
+
+class Route(NamedTuple):
+    """What the URL of a request tells: how it is read, and who answers."""
+
+    reader: Reader
+    provider: str | None
+    private: bool
+    server: str
+    url: str
+
+
+class Seen(NamedTuple):
+    """All that is known of one exchange.
+
+    Attributes:
+        engine: the local engine that the answer gave away.
+        at: when the request was sent, UTC.
+    """
+
+    exchange: Exchange
+    route: Route
+    request: Request
+    call: Call
+    engine: str | None
+    at: datetime
+
+
+class Rows:
+    """Makes the rows of one process.
+
+    Args:
+        config: names of project, user and host.
+        fingerprints: hashes of requests.
+        session: the id that every row carries.
+    """
+
+    def __init__(self, config: Config, fingerprints: Fingerprints, session: str) -> None:
+        self._fingerprints = fingerprints
+        self._session = session
+        self._project, self._user, self._host = config.project, config.user, config.host
+
+    def blank(self, at: datetime, record_id: str | None = None) -> Record:
+        """An empty record with what all records of this process share."""
+        return Record(
+            v=VERSION,
+            kind="call",
+            id=record_id or new_id(at.timestamp()),
+            started_at=at,
+            project=self._project,
+            host=self._host,
+            user=self._user,
+            session=self._session,
+            run_id=current_run_id(),
+        )
+
+    def row(self, seen: Seen, price: Price) -> Record:
+        """The row of a call."""
+        exchange, route, request, call, engine, at = seen
+        place, usage, sent, got = exchange.place, call.usage, exchange.request_headers, exchange.response_headers
+        counted = usage.input_tokens is not None or usage.output_tokens is not None
+        body = exchange.request_body
+        return Record(
+            v=VERSION,
+            kind="call",
+            id=new_id(exchange.started_at),
+            started_at=at,
+            project=self._project,
+            host=self._host,
+            user=self._user,
+            session=self._session,
+            run_id=current_run_id(),
+            notebook=place.notebook,
+            cell=place.cell,
+            execution_count=place.execution_count,
+            attribution=place.attribution,
+            operation=place.operation,
+            tags=dict(place.tags) or None,
+            call_type=call.call_type,
+            api=call.api,
+            provider=route.provider or engine,
+            server_address=route.server,
+            request_model=call.request_model,
+            model=call.model or call.request_model,
+            response_id=call.response_id,
+            request_id=got.get("x-request-id") or got.get("request-id"),
+            service_tier=call.service_tier,
+            max_tokens=call.max_tokens,
+            finish_reason=call.finish_reason,
+            stream=call.stream,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            total_tokens=(usage.input_tokens or 0) + (usage.output_tokens or 0) if counted else None,
+            cache_read_input_tokens=usage.cache_read_input_tokens,
+            cache_creation_input_tokens=usage.cache_creation_input_tokens,
+            reasoning_output_tokens=usage.reasoning_output_tokens,
+            usage_source=call.usage_source,
+            complete=call.complete,
+            usage=call.raw_usage,
+            status="ok" if call.error is None else "error",
+            http_status=exchange.status,
+            error=call.error,
+            retry_count=_whole(sent.get("x-stainless-retry-count")),
+            retry_after_s=_retry_after(got) if call.error is not None else None,
+            duration_s=_seconds(exchange.duration),
+            time_to_first_chunk_s=_seconds(exchange.time_to_first_chunk),
+            request_hash=self._fingerprints.of([body]) if body else None,
+            prefix_hash=self._fingerprints.of(request.prefix(route.reader.table)),
+            input_cost_usd=price.input,
+            output_cost_usd=price.output,
+            other_cost_usd=price.other,
+            cost_usd=price.total,
+            price_source=price.source,
+        )
+
+
+def amendment(record: Record, price: Price) -> Record:
+    """A row that gives a record its price."""
+    return Record(
+        v=VERSION,
+        kind="amend",
+        id=new_id(),
+        ref=record.id,
+        started_at=record.started_at,
+        input_cost_usd=price.input,
+        output_cost_usd=price.output,
+        other_cost_usd=price.other,
+        cost_usd=price.total,
+        price_source=price.source,
+    )
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def _retry_after(headers: dict[str, str]) -> float | None:
+    """The wait that a provider asks for, in seconds (RFC 9110, 10.2.3; `retry-after-ms` is OpenAI's)."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return float(headers[name]) * unit
+        except (KeyError, ValueError):
+            continue
+    return None
