@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
-ARTEFACTS = ROOT / ".artefacts"
+ARTEFACTS = ROOT / "artifacts"
 LAB_OPTIONS = ("--no-browser", "--ServerApp.port=0")
 
 
@@ -129,5 +129,4 @@ def browser() -> Iterator[Browser]:
 def artefacts() -> Path:
     """Where screenshots go: a folder that git ignores, and CI keeps."""
     ARTEFACTS.mkdir(exist_ok=True)
-    (ARTEFACTS / ".gitignore").write_text("*\n")
     return ARTEFACTS
