@@ -65,9 +65,10 @@ class Tally:
         return self._sums.total_tokens
 
     @property
-    def cost_usd(self) -> Decimal:
-        """What the calls cost, in USD, as far as they are priced (see `unpriced_calls`)."""
-        return self._sums.cost_usd
+    def cost_usd(self) -> Decimal | None:
+        """What the calls cost, in USD, as far as they are priced (see `unpriced_calls`); None where none of them is."""
+        sums = self._sums
+        return None if sums.unpriced_calls and not sums.priced_calls else sums.cost_usd
 
     @property
     def unpriced_calls(self) -> int:

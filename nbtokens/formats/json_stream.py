@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 _BOM: Final = b"\xef\xbb\xbf"
+_DONE: Final = b"[DONE]"
 _ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -62,20 +63,17 @@ def _events(data: bytes) -> Documents:
     """Server-sent events (WHATWG HTML, 9.2): events stand between blank lines, `data:` lines of one are joined."""
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    texts = []
-    done = False
-    for event in data.split(b"\n\n"):
-        if event.startswith(b"data: {") and b"\n" not in event:
-            texts.append(event[6:])
-            continue
-        text = _event_data(event)
-        if text == b"[DONE]":
-            done = True
-        elif text:
-            texts.append(text)
-    return Documents(texts, done=done, streamed=True)
+    # Most providers send events of one line of data each; then one split does it.
+    texts = data.removeprefix(b"data: ").split(b"\n\ndata: ")
+    if not data.startswith(b"data: ") or data.count(b"\n") != 2 * (len(texts) - 1):
+        texts = [_event_data(event) for event in data.split(b"\n\n")]
+    done = _DONE in texts[-2:]
+    return Documents([text for text in texts if text not in (b"", _DONE)], done=done, streamed=True)
 
 
 def _event_data(event: bytes) -> bytes:
+    _, mark, text = event.partition(b"\ndata: ")
+    if mark and event.startswith(b"event: ") and event.count(b"\n") == 1:
+        return text
     lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
     return lines[0].strip() if len(lines) == 1 else b"\n".join(lines).strip()
