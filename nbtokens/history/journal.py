@@ -52,6 +52,7 @@ class Journal:
         self._lock = FileLock(folder / "usage_history.lock")
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
+        self._left_at: int | None = None
         self.set_aside: list[Path] = []
 
     def append(self, lines: list[bytes], timeout: float = 0.05) -> Span | None:
@@ -121,6 +122,7 @@ class Journal:
             at, before = self._end_of_records(descriptor, size)
             records = before + _BETWEEN.join(lines)
             self._write(descriptor, records + _TAIL, at, size)
+            self._left_at = at + len(records) + len(_TAIL)
         finally:
             self._lock.release()
         return Span(at, at + len(records))
@@ -135,6 +137,7 @@ class Journal:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+            self._left_at = None
             self._descriptor = os.open(self.path, _OPEN_FLAGS, 0o600)
             status = os.fstat(self._descriptor)
             self._identity = (status.st_dev, status.st_ino)
@@ -143,6 +146,8 @@ class Journal:
 
     def _end_of_records(self, descriptor: int, size: int) -> tuple[int, bytes]:
         """Where the next record goes, and what goes before it."""
+        if size == self._left_at:  # nobody has written since we did
+            return size - len(_TAIL), _BETWEEN
         if size == 0:
             return 0, _HEAD
         if size > len(_EMPTY) and _read_at(descriptor, len(_TAIL), size - len(_TAIL)) == _TAIL:
@@ -162,6 +167,11 @@ class Journal:
         closed = end.rstrip()
         if closed.endswith(b"]"):
             closed = closed[:-1].rstrip(b" \t\r\n,")
+            if closed.endswith(b"}") and b'"kind"' not in end:
+                raise HistoryError(
+                    f"{self.path} holds a JSON array, but not of records, and was left alone. "
+                    "Move it away, or set NBTOKENS_DIR to another folder; until then calls are kept in memory only."
+                )
             if closed.endswith((b"}", b"[")):
                 return start + len(closed), b"\n" if closed.endswith(b"[") else _BETWEEN
         return self._mend(descriptor, end, start)
