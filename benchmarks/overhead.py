@@ -162,15 +162,21 @@ def main() -> None:
     if options.serve:
         serve(options.chunks)
         return
-    command = [sys.executable, __file__, "--serve", "--chunks", str(options.chunks)]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["NBTOKENS_DIR"] = folder
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                measure(f"http://127.0.0.1:{int(server.stdout.readline())}/v1", options, Path(folder) / "floor.jsonl")
-            finally:
-                server.kill()
+    command = [sys.executable, str(Path(__file__).absolute()), "--serve", "--chunks", str(options.chunks)]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+    ):
+        folder = Path(name)
+        try:
+            assert server.stdout is not None
+            address = f"127.0.0.1:{int(server.stdout.readline())}"
+            # So that the calls are priced, as calls to the provider itself would be.
+            (folder / "nbtokens.toml").write_text(f'[hosts."{address}"]\nprovider = "openai"\n', encoding="utf-8")
+            os.chdir(folder)
+            measure(f"http://{address}/v1", options, folder / "floor.jsonl")
+        finally:
+            server.kill()
 
 
 def measure(url: str, options: argparse.Namespace, floor: Path) -> None:

@@ -16,7 +16,7 @@ from nbtokens.record import Record, folded, utc
 from nbtokens.rows import Route, Rows, Seen, amendment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from nbtokens.call import Call, Usage
     from nbtokens.context import Scope
@@ -42,16 +42,18 @@ class Meter:
         rows: makes the rows of this process.
         prices: what calls cost.
         tokenizers: counts where a provider reports nothing.
+        hosts: `host:port` -> the provider that the user says stands behind it.
         keep: takes each finished record, and the scopes that it belongs to.
         keep_later: takes an exchange to observe on another thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it is put together from
         self,
         *,
         rows: Rows,
         prices: PriceBook,
         tokenizers: Tokenizers,
+        hosts: Mapping[str, str],
         keep: Callable[[Record, Iterable[Scope]], None],
         keep_later: Callable[[Exchange], None],
     ) -> None:
@@ -59,6 +61,7 @@ class Meter:
         self.rows = rows
         self._prices = prices
         self._tokenizers = tokenizers
+        self._hosts = hosts
         self._keep = keep
         self.observe_later = keep_later
         self._waited = False
@@ -145,8 +148,16 @@ class Meter:
         except KeyError:
             if len(self._routes) >= _MOST_ROUTES:
                 self._routes.clear()
-            route = self._routes[key] = _find_route(method, address)
+            route = self._routes[key] = self._find_route(method, address)
             return route
+
+    def _find_route(self, method: str, address: Address) -> Route | None:
+        reader = recognise(method, address.path)
+        if reader is None:
+            return None
+        server = address.server
+        provider = self._hosts.get(server) or provider_of(address.host)
+        return Route(reader, provider, provider is None and is_private(address.host), server, address.url)
 
     def _with_estimates(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:
         """Count what the provider did not report, of an answer that began to come."""
@@ -167,14 +178,6 @@ class Meter:
             usage, input_tokens=read, output_tokens=max(written, usage.output_tokens or 0)
         )
         return msgspec.structs.replace(call, usage=counted, usage_source="estimated")
-
-
-def _find_route(method: str, address: Address) -> Route | None:
-    reader = recognise(method, address.path)
-    if reader is None:
-        return None
-    provider = provider_of(address.host)
-    return Route(reader, provider, provider is None and is_private(address.host), address.server, address.url)
 
 
 def _order(seen: Seen) -> Order:

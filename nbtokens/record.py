@@ -96,9 +96,9 @@ _random: Final = random.Random()  # noqa: S311 - see above
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
-# The version (7) and variant (2) bits of a UUID.
-_UUID7_CLEAR: Final = ~(0xF000 << 64 | 0xC000 << 48)
-_UUID7_SET: Final = 0x7000 << 64 | 0x8000 << 48
+# A UUID's last 64 bits begin with the bits 10; the 12 bits before them are free, after the version.
+_VARIANT: Final = 1 << 63
+_NOT_SECOND_BIT: Final = ~(1 << 62)
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(Record)
@@ -135,11 +135,9 @@ def new_id(at: float | None = None) -> str:
     Args:
         at: seconds since the epoch; now by default.
     """
-    milliseconds = int((time.time() if at is None else at) * 1000)
-    value = milliseconds << 80 | _random.getrandbits(80)
-    value = value & _UUID7_CLEAR | _UUID7_SET
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    when = f"{int((time.time() if at is None else at) * 1000):012x}"
+    chance = f"{_random.getrandbits(76) & _NOT_SECOND_BIT | _VARIANT:020x}"
+    return f"{when[:8]}-{when[8:]}-7{chance[1:4]}-{chance[4:8]}-{chance[8:]}"
 
 
 def utc(seconds: float) -> datetime:

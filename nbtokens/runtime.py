@@ -112,6 +112,7 @@ class Runtime:
                 rows=Rows(config, Fingerprints(config.folder), self.session.id),
                 prices=self._prices,
                 tokenizers=Tokenizers(config.settings.fallback_encoding),
+                hosts={name: host.provider for name, host in config.settings.hosts.items() if host.provider},
                 keep=self.keep,
                 keep_later=self.observe_later,
             )

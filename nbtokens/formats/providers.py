@@ -100,6 +100,7 @@ class _Signs(msgspec.Struct):
 
 
 _signs: Final = msgspec.json.Decoder(_Signs)
+_SIGNS: Final = (b"fp_ollama", b'"timings"', b'"kv_transfer_params"', b'"stats"')
 _SERVERS: Final = (("llama.cpp", "llama.cpp"), ("ollama", "ollama"), ("vllm", "vllm"))
 
 
@@ -112,17 +113,20 @@ def engine_of(exchange: Exchange) -> str | None:
     for sign, engine in _SERVERS:
         if sign in server:
             return engine
-    for text in documents(exchange.body).texts[-3:]:
-        try:
-            signs = _signs.decode(text)
-        except msgspec.MsgspecError:
-            continue
-        if signs.system_fingerprint == "fp_ollama":
-            return "ollama"
-        if signs.timings is not msgspec.UNSET:
-            return "llama.cpp"
-        if signs.kv_transfer_params is not msgspec.UNSET:
-            return "vllm"
-        if signs.stats is not msgspec.UNSET:
-            return "lm-studio"
-    return None
+    if not any(sign in exchange.body for sign in _SIGNS):
+        return None
+    return next(filter(None, map(_engine_of_document, documents(exchange.body).texts[-3:])), None)
+
+
+def _engine_of_document(text: bytes) -> str | None:
+    try:
+        signs = _signs.decode(text)
+    except msgspec.MsgspecError:
+        return None
+    if signs.system_fingerprint == "fp_ollama":
+        return "ollama"
+    if signs.timings is not msgspec.UNSET:
+        return "llama.cpp"
+    if signs.kv_transfer_params is not msgspec.UNSET:
+        return "vllm"
+    return "lm-studio" if signs.stats is not msgspec.UNSET else None

@@ -31,8 +31,8 @@ class Request:
 
     def has_shape(self, wanted: Format) -> bool:
         """Whether it holds the keys by which a call of this format is known."""
-        keys = self._keys
-        return all(any(key in keys for key in alternatives) for alternatives in wanted.request_keys)
+        present = self._keys.keys()
+        return all(not present.isdisjoint(alternatives) for alternatives in wanted.request_keys)
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - requests hold anything
         """The value of a key, or None."""
