@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import json
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError)
+"""What reading bytes that claim to be JSON may raise: they are none, nested without end, or not UTF-8."""
+
 _BOM: Final = b"\xef\xbb\xbf"
+_MOST_DIGITS: Final = 18
 _DONE: Final = b"[DONE]"
 _ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -23,6 +28,22 @@ class Documents(NamedTuple):
     texts: list[bytes]
     done: bool
     streamed: bool
+
+
+def decode(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - JSON holds anything
+    """The value of a JSON text. Numbers that are too large for a float are infinite.
+
+    Raises:
+        UNREADABLE: the text can't be read.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:  # a number out of range; everything else is in order
+        return json.loads(bytes(text), parse_int=_bounded)
+
+
+def _bounded(digits: str) -> int | float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
 def documents(body: bytes | bytearray) -> Documents:
@@ -47,7 +68,7 @@ def _json_or_lines(data: bytes) -> Documents:
 def _is_document(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return False
     return True
 
@@ -55,7 +76,7 @@ def _is_document(text: bytes) -> bool:
 def _array(data: bytes) -> Documents:
     try:
         return Documents([bytes(part) for part in _ANY_JSON.decode(data)], done=False, streamed=True)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Documents([data], done=False, streamed=False)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from nbtokens.formats.json_stream import UNREADABLE, decode
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -77,15 +79,15 @@ class Selection:
         Returns:
             Whether every document was JSON.
         """
-        decode = self._decoder.decode
+        read = self._decoder.decode
         before = None
         whole = True
         for document in documents:
             try:
-                found = decode(document)
+                found = read(document)
             except msgspec.ValidationError:
-                self._read_whole(document, values, objects)
-            except msgspec.DecodeError:
+                whole = self._read_whole(document, values, objects) and whole
+            except UNREADABLE:
                 whole = False
             else:
                 if found != before:
@@ -93,8 +95,11 @@ class Selection:
                     self._branch.report(found, values, objects)
         return whole
 
-    def _read_whole(self, document: bytes, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:
-        whole = msgspec.json.decode(document)
+    def _read_whole(self, document: bytes, values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
+        try:
+            whole = decode(document)
+        except UNREADABLE:
+            return False
         for path, way, kind in self._leaves:
             value = last(whole, way)
             if kind is str and isinstance(value, int | float):
@@ -105,6 +110,7 @@ class Selection:
                 objects.append(value)
             else:
                 values[path] = value
+        return True
 
 
 def _type_of(ways: dict[Steps, type]) -> Any:  # noqa: ANN401 - a type made at run time

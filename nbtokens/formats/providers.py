@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from nbtokens.formats.json_stream import documents
+from nbtokens.formats.json_stream import UNREADABLE, documents
 
 if TYPE_CHECKING:
     from nbtokens.exchange import Exchange
@@ -121,7 +121,7 @@ def engine_of(exchange: Exchange) -> str | None:
 def _engine_of_document(text: bytes) -> str | None:
     try:
         signs = _signs.decode(text)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     if signs.system_fingerprint == "fp_ollama":
         return "ollama"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from nbtokens.call import Call, Usage, UsageSource
-from nbtokens.formats.json_stream import Documents, documents
+from nbtokens.formats.json_stream import UNREADABLE, Documents, decode, documents
 from nbtokens.formats.paths import Leaf, Selection, steps, walk
 from nbtokens.formats.request import Request, texts_of
 
@@ -75,8 +73,8 @@ class Reader:
         ways = self._text_streamed if found.streamed else self._text
         for text in found.texts:
             try:
-                document = msgspec.json.decode(text)
-            except msgspec.DecodeError:
+                document = decode(text)
+            except UNREADABLE:
                 continue
             for way in ways:
                 for value in walk(document, way):

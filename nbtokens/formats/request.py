@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from nbtokens.formats.json_stream import UNREADABLE, decode
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
 _as_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _as_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_decode: Final = msgspec.json.decode
 
 
 class Request:
@@ -26,7 +27,7 @@ class Request:
         if body:
             try:
                 self._keys = _as_keys.decode(body)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 self._keys = {}
 
     def has_shape(self, wanted: Format) -> bool:
@@ -37,7 +38,12 @@ class Request:
     def get(self, key: str) -> Any:  # noqa: ANN401 - requests hold anything
         """The value of a key, or None."""
         raw = self._keys.get(key)
-        return None if raw is None else _decode(raw)
+        if raw is None:
+            return None
+        try:
+            return decode(raw)
+        except UNREADABLE:
+            return None
 
     def text(self, key: str) -> str | None:
         """The value of a key if it is text that is not empty."""
@@ -47,9 +53,8 @@ class Request:
     def number(self, keys: tuple[str, ...]) -> int | None:
         """The first of these keys that holds a whole number."""
         for key in keys:
-            raw = self._keys.get(key)
-            if raw is not None:
-                value = _decode(raw)
+            if key in self._keys:
+                value = self.get(key)
                 if type(value) is int:
                     return value
         return None
@@ -61,13 +66,20 @@ class Request:
         last = keys.get(wanted.prompt[-1]) if wanted.prompt else None
         if last is not None:
             text = bytes(last)
-            parts += [bytes(part) for part in _as_list.decode(text)[:1]] if text.startswith(b"[") else [text]
+            parts.append(_first(text) if text.startswith(b"[") else text)
         return parts
 
     def prompt_texts(self, wanted: Format) -> Iterator[str]:
         """Every text of the prompt, in order; of anything that is not text (images, audio) nothing."""
         for key in wanted.prompt:
             yield from texts_of(self.get(key))
+
+
+def _first(text: bytes) -> bytes:
+    try:
+        return b"".join(bytes(part) for part in _as_list.decode(text)[:1])
+    except UNREADABLE:
+        return b""
 
 
 _NOT_PROSE: Final = frozenset({"type", "url", "data", "image_url", "file_id", "id", "media_type", "input_audio"})

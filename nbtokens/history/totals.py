@@ -182,12 +182,13 @@ class Totals:
 
     def amend(self, before: Record, after: Record) -> None:
         """A record that was counted as `before` reads `after` now. Only its price may have changed."""
-        sums = self.rows.get(key_of(before))
+        key = key_of(before)
+        sums = self.rows.get(key)
         if sums is None:
             return
         sums.amend(before, after)
         if before.cost_usd is None and after.cost_usd is not None and after.status == "ok":
-            pair = (before.model, before.operation)
+            pair = (key.model, key.operation)
             self.measures.setdefault(pair, Measures()).cost_usd.add(float(after.cost_usd))
         self.recent = [after if one.id == after.id else one for one in self.recent]
 
