@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,8 +23,9 @@ from servers import ScriptedServer, scripted, wait_until
 import nbtokens
 from nbtokens import context
 from nbtokens.demo import simulated_model
+from nbtokens.exchange import Address
 from nbtokens.guard import guarded
-from nbtokens.runtime import runtime
+from nbtokens.runtime import Runtime, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,7 @@ class Ledger:
 
     def everything(self) -> bytes:
         """The bytes of all files in the folder, and their names."""
+        let_the_writer_finish()
         files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
         return b"\n".join(path.name.encode() + b"\n" + path.read_bytes() for path in files)
 
@@ -120,6 +123,37 @@ class Script:
         return done.stdout
 
 
+class _Probe:
+    """What the writer's thread takes for an exchange; it tells that its turn has come."""
+
+    address = Address("http", "localhost", None, "/")
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+    @property
+    def method(self) -> str:
+        """The first thing that is asked of an exchange. No call of a model is made with it."""
+        self.reached.set()
+        return "GET"
+
+
+def let_the_writer_finish() -> None:
+    """Wait until the thread that writes in the background has done what it was woken for."""
+    now = runtime()
+    if now._worker is not None:
+        probe: Any = _Probe()
+        now._work.put(probe)
+        assert probe.reached.wait(_PATIENCE)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def summaries_at_once() -> None:
+    """The summary is written soon after each call, so that no test waits for the one of the test before."""
+    module: Any = sys.modules[Runtime.__module__]
+    module._SUMMARY_EVERY = 0.01
+
+
 @pytest.fixture
 def faults_expected() -> Guard:
     """Asked for by a test that makes nbtokens fail inside: the guard, whose failures then don't fail the test."""
@@ -133,6 +167,7 @@ def clients_left_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
     failures = guarded.failures
     yield
     nbtokens.disable()
+    let_the_writer_finish()
     patched = [f"{client.__module__}.{client.__name__}" for client in _CLIENTS if dict(vars(client)) != before[client]]
     for client in _CLIENTS:
         client.send = before[client]["send"]  # type: ignore[method-assign]
@@ -168,7 +203,6 @@ def _begin_afresh() -> None:
     now.subscribers.clear()
     now.notices.clear()
     now._told.clear()
-    now._summary_at = 0.0  # the first summary need not wait for one of the test before
     now.set_up(anew=True)
     now.meter.wait_for_prices(_PATIENCE)
     now.session.reset(datetime.now(UTC))
