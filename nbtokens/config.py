@@ -174,9 +174,22 @@ def _settings(table: Mapping[str, Any], path: Path) -> Settings:
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
             raise ConfigError(f"{path}: [tool.nbtokens] has no setting {name!r}; {hint}")
     try:
-        return msgspec.convert(table, Settings)
+        settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: [tool.nbtokens] {error}. nbtokens goes on without its settings.") from error
+    for name, price in (*settings.prices.items(), ("fallback_price", settings.fallback_price)):
+        _check_price(name, price, path)
+    return settings
+
+
+def _check_price(name: str, price: UserPrice | None, path: Path) -> None:
+    for one in msgspec.structs.fields(UserPrice):
+        amount = getattr(price, one.name, None)
+        if isinstance(amount, Decimal) and not (amount.is_finite() and amount >= 0):
+            raise ConfigError(
+                f"{path}: [tool.nbtokens] {one.name} of {name!r} is {amount}; a price is 0 or more USD. "
+                "nbtokens goes on without its settings."
+            )
 
 
 def _login() -> str | None:

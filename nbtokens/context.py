@@ -22,6 +22,9 @@ class Scope(Protocol):
     def add(self, record: Record) -> None:
         """Take one more record in."""
 
+    def amend(self, before: Record, after: Record) -> None:
+        """A record that was taken in has another price now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

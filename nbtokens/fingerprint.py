@@ -8,6 +8,8 @@ import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from nbtokens.folder import make_folder
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -48,10 +50,15 @@ class Fingerprints:
             return secrets.token_bytes(_KEY_BYTES)
 
     def _kept_key(self) -> bytes:
+        if not self._path.parent.is_dir():
+            make_folder(self._path.parent)
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return bytes.fromhex(self._path.read_text(encoding="ascii"))
+            key = bytes.fromhex(self._path.read_text(encoding="ascii"))
+            if len(key) != _KEY_BYTES:  # damaged, as by a full disk
+                raise ValueError(len(key)) from None
+            return key
         key = secrets.token_bytes(_KEY_BYTES)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(key.hex())

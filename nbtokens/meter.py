@@ -42,7 +42,7 @@ class Meter:
         rows: makes the rows of this process.
         prices: what calls cost.
         tokenizers: counts where a provider reports nothing.
-        hosts: `host:port` -> the provider that the user says stands behind it.
+        hosts: `host` or `host:port` -> the provider that the user says stands behind it.
         keep: takes each finished record, and the scopes that it belongs to.
         keep_later: takes an exchange to observe on another thread.
     """
@@ -65,7 +65,7 @@ class Meter:
         self._keep = keep
         self.observe_later = keep_later
         self._waited = False
-        self._late: deque[tuple[Record, Order]] = deque(maxlen=_MOST_LATE)
+        self._late: deque[tuple[Record, Order, tuple[Scope, ...]]] = deque(maxlen=_MOST_LATE)
         self._routes: dict[tuple[str, Address], Route | None] = {}
 
     def wants(self, method: str, address: Address) -> bool:
@@ -109,7 +109,7 @@ class Meter:
         price = self.price(order)
         record = self.rows.row(seen, price)
         if price is NOT_YET:
-            self._late.append((record, order))
+            self._late.append((record, order, exchange.place.scopes))
         return record
 
     def price(self, order: Order, wait: float = _FIRST_WAIT) -> Price:
@@ -134,11 +134,14 @@ class Meter:
             return []
         amendments = []
         while self._late:
-            record, order = self._late.popleft()
+            record, order, scopes = self._late.popleft()
             price = self._prices.price(order)
             if price.total is not None:
                 change = amendment(record, price)
-                amendments.append((record, change, folded(record, change)))
+                after = folded(record, change)
+                for scope in scopes:
+                    scope.amend(record, after)
+                amendments.append((record, change, after))
         return amendments
 
     def _route(self, method: str, address: Address) -> Route | None:
@@ -156,7 +159,7 @@ class Meter:
         if reader is None:
             return None
         server = address.server
-        provider = self._hosts.get(server) or provider_of(address.host)
+        provider = self._hosts.get(server) or self._hosts.get(address.host) or provider_of(address.host)
         return Route(reader, provider, provider is None and is_private(address.host), server, address.url)
 
     def _with_estimates(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from decimal import Decimal
@@ -73,16 +74,16 @@ class PriceBook:
         """Whether the price data is loaded."""
         return self._snapshot is not None or self._ready.is_set()
 
-    def price(self, order: Order) -> Price:
+    def price(self, order: Order) -> Price:  # noqa: PLR0911 - one for each of the ways to a price
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
-        ready = self.ready
-        settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
-        if settled is not None and settled.cover(order.usage):
-            return self._at_rates(settled, order)
         if order.provider == "openrouter":
             own = _own_cost(order.raw_usage)
             if own is not None:
                 return Price(total=own, source="provider")
+        ready = self.ready
+        settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
+        if settled is not None and settled.cover(order.usage):
+            return self._at_rates(settled, order)
         models = self._resolve_deployments(order.models)
         said = self._users_price(models, order.server)
         if said is not None:
@@ -90,9 +91,11 @@ class PriceBook:
         known = self._by_data(models, order)
         if known is not None:
             return known
+        if not ready:
+            return NOT_YET
         if self._settings.fallback_price is not None:
             return _by_user(self._settings.fallback_price, order, "user: fallback_price")
-        return UNPRICED if ready else NOT_YET
+        return UNPRICED
 
     def _load(self) -> None:
         try:
@@ -112,12 +115,12 @@ class PriceBook:
     def _users_price(self, models: tuple[str, ...], server: str | None) -> UserPrice | None:
         for name in models:
             said = self._settings.prices.get(name)
-            if said is not None and (said.host is None or said.host == server):
+            if said is not None and (said.host is None or said.host in _names(server)):
                 return said
         return None
 
     def _by_data(self, models: tuple[str, ...], order: Order) -> Price | None:
-        host = self._settings.hosts.get(order.server or "")
+        host = next((self._settings.hosts[name] for name in _names(order.server) if name in self._settings.hosts), None)
         if host is not None and host.free:
             return Price(_ZERO, _ZERO, None, _ZERO, "user: free host")
         if host is not None and host.provider is not None:
@@ -141,6 +144,7 @@ class PriceBook:
         """Whether a name is one of a closed model, so that a local server answering for it must be a gateway."""
         if self._snapshot is None:
             return _CLOSED.match(model) is not None
+        model = model.rpartition("/")[2]
         if ":" in model and not model.endswith("cloud"):  # a local engine's own `name:tag`
             return False
         found = self._find("name", model)
@@ -257,8 +261,16 @@ def _by_genai_prices(provider: Provider, model: ModelInfo, order: Order, source:
     return Price(cost.input_price, cost.output_price, other or None, cost.total_price, source)
 
 
+def _names(server: str | None) -> tuple[str, ...]:
+    """The names by which the settings may speak of a server: with its port, and without."""
+    if server is None:
+        return ()
+    host, colon, port = server.rpartition(":")
+    return (server, host) if colon and port.isdecimal() else (server,)
+
+
 def _own_cost(raw: Mapping[str, Any] | None) -> Decimal | None:
     cost = (raw or {}).get("cost")
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < math.inf:
         return None
     return Decimal(repr(cost))

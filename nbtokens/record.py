@@ -11,9 +11,6 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from nbtokens.call import UsageSource
-from nbtokens.context import Attribution
-
 VERSION: Final = 1
 
 Kind: TypeAlias = Literal["call", "cache_hit", "run", "score", "amend", "rollup"]
@@ -40,7 +37,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notebook: str | None = None
     cell: str | None = None
     execution_count: int | None = None
-    attribution: Attribution | None = None
+    attribution: str | None = None
     operation: str | None = None
     tags: dict[str, Any] | None = None
     call_type: str | None = None
@@ -61,7 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     reasoning_output_tokens: int | None = None
-    usage_source: UsageSource | None = None
+    usage_source: str | None = None
     complete: bool | None = None
     usage: dict[str, Any] | None = None
     status: str | None = None

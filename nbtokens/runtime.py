@@ -123,6 +123,7 @@ class Runtime:
             self.set_up(anew=not self._hooks.installed)
             self.meter.enabled = True
             read_environment()
+            self._start_worker()  # here, for a stream that is collected may not start a thread
             self._hooks.install()
 
     def disable(self) -> None:

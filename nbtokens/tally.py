@@ -31,6 +31,14 @@ class Tally:
             self._sums.add(record)
             self.records.append(record)
 
+    def amend(self, before: Record, after: Record) -> None:
+        """A record that was taken in has another price now."""
+        with self._lock:
+            self._sums.amend(before, after)
+            kept = [after if one.id == after.id else one for one in self.records]
+            self.records.clear()
+            self.records.extend(kept)
+
     @property
     def sums(self) -> Sums:
         """The figures as they are now."""

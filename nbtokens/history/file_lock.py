@@ -82,6 +82,16 @@ class FileLock:
         finally:
             self._threads.release()
 
+    def is_current(self) -> bool:
+        """Whether the lock's file is still the one that has its name; others would lock another one otherwise."""
+        if self._descriptor is None:
+            return False
+        try:
+            named, held = self._path.stat(), os.fstat(self._descriptor)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(named, held)
+
     def close(self) -> None:
         """Close the lock's file; the next `acquire` opens, or makes, it anew."""
         if self._descriptor is not None:

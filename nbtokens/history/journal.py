@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from nbtokens.errors import HistoryError
+from nbtokens.folder import make_folder
 from nbtokens.history.file_lock import FileLock
-from nbtokens.record import Record, decode
+from nbtokens.history.layout import BETWEEN, HEAD_BYTES, Line, find_end, is_ours, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "usage_history.json"
 _HEAD: Final = b"[\n"
-_BETWEEN: Final = b",\n"
 _TAIL: Final = b"\n]\n"
-_EMPTY: Final = b"[\n]\n"
-_LOOK_BACK: Final = 1 << 20
+_RECORD_TAIL: Final = b"}" + _TAIL
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -35,11 +33,8 @@ class Span(NamedTuple):
     end: int
 
 
-class Line(NamedTuple):
-    """One record read from the file, and the offset of the byte behind it."""
-
-    record: Record
-    end: int
+class _LockReplacedError(Exception):
+    """The lock that we hold is no longer the one that others take: the folder was removed and made anew."""
 
 
 class Journal:
@@ -71,33 +66,31 @@ class Journal:
         """
         try:
             return self._append(lines, timeout)
-        except FileNotFoundError:  # the first call in this project, or somebody has removed the folder
-            _make_folder(self._folder)
+        except (FileNotFoundError, _LockReplacedError):  # the first call here, or somebody has removed the folder
+            make_folder(self._folder)
             self._lock.close()
             return self._append(lines, timeout)
 
     def read(self, offset: int = 0) -> Iterator[Line]:
-        """The records that stand behind `offset`, in the order of the file. Lines that are no record are passed over.
+        """The records that stand behind `offset`, in the order of the file. What is no record is passed over.
 
         No lock is taken: a line that is being written in this moment is left for the next time.
         """
         try:
             file = self.path.open("rb")
-        except FileNotFoundError:
+        except OSError:
             return
         with file:
-            file.seek(offset)
-            position = offset
-            for raw in file:
-                start, position = position, position + len(raw)
-                text = raw.strip(b" \t\r\n,")
-                if text[:1] != b"{":
-                    continue
-                try:
-                    record = decode(text)
-                except msgspec.MsgspecError:
-                    continue
-                yield Line(record, start + raw.rfind(b"}") + 1)
+            yield from read_records(file, offset)
+
+    def bytes_before(self, offset: int, length: int) -> bytes:
+        """The last `length` bytes before an offset, or as many as there are."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(offset - length, 0))
+                return file.read(min(length, offset))
+        except OSError:
+            return b""
 
     def size(self) -> int:
         """The file's size in bytes; 0 where there is none."""
@@ -120,7 +113,7 @@ class Journal:
         try:
             descriptor, size = self._open()
             at, before = self._end_of_records(descriptor, size)
-            records = before + _BETWEEN.join(lines)
+            records = before + BETWEEN.join(lines)
             self._write(descriptor, records + _TAIL, at, size)
             self._left_at = at + len(records) + len(_TAIL)
         finally:
@@ -134,64 +127,49 @@ class Journal:
         except FileNotFoundError:
             status = None
         if status is None or (status.st_dev, status.st_ino) != self._identity:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
-            self._left_at = None
-            self._descriptor = os.open(self.path, _OPEN_FLAGS, 0o600)
-            status = os.fstat(self._descriptor)
-            self._identity = (status.st_dev, status.st_ino)
+            return self._open_anew()
         assert self._descriptor is not None
+        return self._descriptor, status.st_size
+
+    def _open_anew(self) -> tuple[int, int]:
+        self._identity = self._left_at = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if not self._lock.is_current():
+            raise _LockReplacedError
+        self._descriptor = os.open(self.path, _OPEN_FLAGS, 0o600)
+        if not is_ours(_read_at(self._descriptor, HEAD_BYTES, 0)):
+            raise HistoryError(
+                f"{self.path} is not a usage history and was left alone. Move it away, or set NBTOKENS_DIR to "
+                "another folder; until then calls are kept in memory only."
+            )
+        status = os.fstat(self._descriptor)
+        self._identity = (status.st_dev, status.st_ino)
         return self._descriptor, status.st_size
 
     def _end_of_records(self, descriptor: int, size: int) -> tuple[int, bytes]:
         """Where the next record goes, and what goes before it."""
         if size == self._left_at:  # nobody has written since we did
-            return size - len(_TAIL), _BETWEEN
+            return size - len(_TAIL), BETWEEN
         if size == 0:
             return 0, _HEAD
-        if size > len(_EMPTY) and _read_at(descriptor, len(_TAIL), size - len(_TAIL)) == _TAIL:
-            return size - len(_TAIL), _BETWEEN
+        if _read_at(descriptor, len(_RECORD_TAIL), max(size - len(_RECORD_TAIL), 0)) == _RECORD_TAIL:
+            return size - len(_TAIL), BETWEEN
         return self._find_end(descriptor, size)
 
     def _find_end(self, descriptor: int, size: int) -> tuple[int, bytes]:
         """The same for a file whose end is not as we left it: edited by hand, or torn by a crash."""
-        head = _read_at(descriptor, 64, 0).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if not head.startswith(b"["):
+        end = find_end(lambda length, at: _read_at(descriptor, length, at), size)
+        if end is None:
             raise HistoryError(
-                f"{self.path} is not a usage history (it starts with {head[:20]!r}) and was left alone. "
-                "Move it away, or set NBTOKENS_DIR to another folder; until then calls are kept in memory only."
+                f"{self.path} has no whole record at its end and was left alone. Move it away; a new one is begun "
+                "then, and until then calls are kept in memory only."
             )
-        start = max(size - _LOOK_BACK, 0)
-        end = _read_at(descriptor, size - start, start)
-        closed = end.rstrip()
-        if closed.endswith(b"]"):
-            closed = closed[:-1].rstrip(b" \t\r\n,")
-            if closed.endswith(b"}") and b'"kind"' not in end:
-                raise HistoryError(
-                    f"{self.path} holds a JSON array, but not of records, and was left alone. "
-                    "Move it away, or set NBTOKENS_DIR to another folder; until then calls are kept in memory only."
-                )
-            if closed.endswith((b"}", b"[")):
-                return start + len(closed), b"\n" if closed.endswith(b"[") else _BETWEEN
-        return self._mend(descriptor, end, start)
-
-    def _mend(self, descriptor: int, end: bytes, start: int) -> tuple[int, bytes]:
-        """Set aside what stands behind the last whole record: a write that a crash cut off."""
-        kept = _whole_records(end)
-        if kept is None:
-            raise HistoryError(
-                f"{self.path} has no whole record in its last {len(end):,} bytes and was left alone. "
-                "Move it away and start a new one; until then calls are kept in memory only."
-            )
-        torn = end[kept:].strip(b" \t\r\n,]")
-        if torn:
-            aside = self.path.with_name(f"usage_history.torn-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt")
-            aside.write_bytes(torn + b"\n")
-            self.set_aside.append(aside)
-        os.ftruncate(descriptor, start + kept)
-        only_bracket = end[:kept].strip() == b"[" and start == 0
-        return start + kept, b"\n" if only_bracket else _BETWEEN
+        if end.torn:
+            self.set_aside.append(_set_aside(self._folder, end.torn))
+        os.ftruncate(descriptor, end.at)
+        return end.at, end.before
 
     @staticmethod
     def _write(descriptor: int, data: bytes, at: int, size: int) -> None:
@@ -210,37 +188,19 @@ class Journal:
             raise
 
 
-def _whole_records(end: bytes) -> int | None:
-    """The length of the part of `end` that holds whole records only, without what separates them."""
-    cut = len(end)
-    while True:
-        line_start = end.rfind(b"\n", 0, cut) + 1
-        text = end[line_start:cut].strip(b" \t\r,")
-        if text.startswith(b"{"):
-            try:
-                decode(text)
-            except msgspec.MsgspecError:
-                pass
-            else:
-                return line_start + end[line_start:cut].rfind(b"}") + 1
-        elif text == b"[":
-            return line_start + end[line_start:cut].find(b"[") + 1
-        if line_start == 0:
-            return None
-        cut = line_start - 1
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the ledger's folder, and tell git to leave out what is in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text(
-            "# Written by nbtokens. The ledger grows with every call and is your own; to keep it in git all the same,\n"
-            "# add the lines !usage_history.json and !USAGE_SUMMARY.md. Never commit fingerprint.key.\n"
-            "*\n!.gitignore\n!README.md\n",
-            encoding="utf-8",
-        )
+def _set_aside(folder: Path, torn: bytes) -> Path:
+    """Keep what can't be read in a file of its own."""
+    stem = f"usage_history.torn-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    for number in itertools.count():
+        path = folder / f"{stem}{f'-{number}' if number else ''}.txt"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(torn + b"\n")
+        break
+    return path
 
 
 if hasattr(os, "pread"):

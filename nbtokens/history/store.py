@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import tempfile
 import threading
@@ -57,6 +58,7 @@ class Store:
         self._reading = threading.RLock()
         self._totals = Totals()
         self._offset = 0
+        self._last_bytes = b""
         self._identity: tuple[int, int] | None = None
         self._since_checkpoint = 0
         self._written: deque[tuple[int, int, list[Record]]] = deque(maxlen=_MOST_WRITTEN)
@@ -95,10 +97,14 @@ class Store:
                 return look(self._totals)
             with self._appending:  # what waits now is not in the file, and won't be while we hold this
                 self._catch_up()
-                of_waiting = Totals()
-                for record in self._waiting_records:
-                    of_waiting.add(record)
-            return look(self._totals + of_waiting)
+                waiting = list(self._waiting_records)
+            every = self._totals + Totals()
+            for record in waiting:
+                if record.kind == "amend":
+                    self._amend(every, record)
+                else:
+                    every.add(record)
+            return look(every)
 
     def totals(self) -> Totals:
         """Totals over every record, as they are now."""
@@ -106,11 +112,15 @@ class Store:
 
     def records(self, offset: int = 0) -> Iterator[Record]:
         """Every record, the file's first, then those that wait; amendments are folded in."""
-        amended = {line.record.ref: line.record for line in self.journal.read(offset) if line.record.kind == "amend"}
-        for line in self.journal.read(offset):
-            if line.record.kind != "amend":
-                yield folded(line.record, amended.get(line.record.id))
-        yield from list(self._waiting_records)
+        waiting = list(self._waiting_records)
+        amended = {
+            record.ref: record
+            for record in (*(line.record for line in self.journal.read(offset)), *waiting)
+            if record.kind == "amend"
+        }
+        for record in itertools.chain((line.record for line in self.journal.read(offset)), waiting):
+            if record.kind != "amend":
+                yield folded(record, amended.get(record.id))
 
     def write_summary(self, text: str) -> None:
         """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
@@ -158,12 +168,15 @@ class Store:
 
     def _catch_up(self) -> None:
         identity = self.journal.identity()
-        if identity != self._identity or self.journal.size() < self._offset:
+        if identity != self._identity or self.journal.bytes_before(self._offset, _WITNESS) != self._last_bytes:
             self._start_over(identity)
+        before = self._offset
         self._count_own()
         for record, end in self.journal.read(self._offset):
             self._offset = end
             self._count(record)
+        if self._offset != before or not before:
+            self._last_bytes = self.journal.bytes_before(self._offset, _WITNESS)
 
     def _count_own(self) -> None:
         """Count what this process has written right behind what is counted already, without reading it back."""
@@ -180,45 +193,40 @@ class Store:
     def _count(self, record: Record) -> None:
         self._since_checkpoint += 1
         if record.kind == "amend":
-            self._amend(record)
+            self._amend(self._totals, record)
         else:
             self._totals.add(record)
 
     def _start_over(self, identity: tuple[int, int] | None) -> None:
         """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
         self._identity = identity
-        self._totals, self._offset = Totals(), 0
+        self._totals, self._offset, self._last_bytes = Totals(), 0, b""
         self._written.clear()
         try:
             kept = _decoder.decode((self.folder / CHECKPOINT_NAME).read_bytes())
         except (OSError, msgspec.MsgspecError):
             return
-        if kept.version == _CHECKPOINT_VERSION and kept.offset and kept.witness == self._witness(kept.offset):
+        if kept.version == _CHECKPOINT_VERSION and kept.offset > 0 and kept.witness == self._witness(kept.offset):
             self._totals, self._offset = Totals.from_plain(kept.totals), kept.offset
+            self._last_bytes = self.journal.bytes_before(self._offset, _WITNESS)
 
     def _witness(self, offset: int) -> str:
         """A hash of the file's first bytes and of those before `offset`: another history has others."""
-        try:
-            with self.journal.path.open("rb") as file:
-                head = file.read(_WITNESS)
-                file.seek(max(offset - _WITNESS, 0))
-                tail = file.read(min(_WITNESS, offset))
-        except OSError:
-            return ""
-        return hashlib.blake2b(head[: min(_WITNESS, offset)] + tail, digest_size=16).hexdigest()
+        head = self.journal.bytes_before(min(_WITNESS, offset), _WITNESS)
+        return hashlib.blake2b(head + self.journal.bytes_before(offset, _WITNESS), digest_size=16).hexdigest()
 
-    def _amend(self, amendment: Record) -> None:
+    def _amend(self, totals: Totals, amendment: Record) -> None:
         """Find the record that is amended, as it read until now, and count it anew."""
         before = None
-        for record, _ in self.journal.read():
+        for record in itertools.chain((line.record for line in self.journal.read()), list(self._waiting_records)):
+            if record.id == amendment.id:
+                break
             if record.id == amendment.ref:
                 before = record
-            elif before is not None and record.id == amendment.id:
-                break
             elif before is not None and record.ref == amendment.ref and record.kind == "amend":
                 before = folded(before, record)
         if before is not None:
-            self._totals.amend(before, folded(before, amendment))
+            totals.amend(before, folded(before, amendment))
 
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,164 @@
+"""How records lie in the ledger's file: what is ours, where the last record ends, and reading them one by one.
+
+The layout that we write is one record on each line. A file that an editor or a formatter has saved in its own way
+is read and continued all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from nbtokens.record import Record, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HEAD_BYTES: Final = 1 << 16
+LOOK_BACK: Final = 1 << 20
+BETWEEN: Final = b",\n"
+_BOM: Final = b"\xef\xbb\xbf"
+_BLANK: Final = b" \t\r\n"
+_FIRST_KEYS: Final = {"v", "kind", "id", "started_at"}
+_BEGINS_AS_RECORD: Final = re.compile(rb'\{\s*"v"\s*:\s*\d')
+_SHORTEST_RECORD: Final = b'{"v":'
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Line(NamedTuple):
+    """One record read from the file, and the offset of the byte behind it."""
+
+    record: Record
+    end: int
+
+
+class End(NamedTuple):
+    """Where the next record goes.
+
+    Attributes:
+        at: the offset.
+        before: what goes between.
+        torn: what stands there instead, cut off by a crash; it is not ours to throw away.
+    """
+
+    at: int
+    before: bytes
+    torn: bytes = b""
+
+
+def is_ours(head: bytes) -> bool:
+    """Whether a file that begins so is a usage history: blank, or an array that is empty or begins with a record."""
+    text = head.removeprefix(_BOM).lstrip(_BLANK)
+    if not text:
+        return True
+    if not text.startswith(b"["):
+        return False
+    inside = text[1:].lstrip(_BLANK)
+    if not inside or inside.startswith(b"]"):
+        return True
+    if _BEGINS_AS_RECORD.match(inside) is None:
+        return _SHORTEST_RECORD.startswith(inside)
+    try:
+        first, _ = json.JSONDecoder().raw_decode(inside.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # cut off
+        return True
+    return isinstance(first, dict) and first.keys() >= _FIRST_KEYS
+
+
+def find_end(read: Callable[[int, int], bytes], size: int) -> End | None:
+    """Where the records of a file end whose last bytes are not as we left them; None where none can be found.
+
+    Args:
+        read: reads (length, offset) of the file.
+        size: the file's size.
+    """
+    start = max(size - LOOK_BACK, 0)
+    data = read(size - start, start)
+    closed = data.rstrip(_BLANK)
+    if closed.endswith(b"]"):
+        body = closed[:-1].rstrip(_BLANK + b",")
+        if start == 0 and body.removeprefix(_BOM).strip(_BLANK) == b"[":
+            return End(len(body), b"\n")
+        if _is_record(body[body.rfind(b"\n") + 1 :]) or _is_array(data if start == 0 else read(size, 0)):
+            return End(start + len(body), BETWEEN)
+    if start == 0 and not data.removeprefix(_BOM).strip(_BLANK):
+        return End(0, b"[\n")
+    return _behind_whole_records(data, start)
+
+
+def _behind_whole_records(data: bytes, start: int) -> End | None:
+    """Behind the last line that is a whole record; what follows it is torn."""
+    cut = len(data)
+    while True:
+        line_start = data.rfind(b"\n", 0, cut) + 1
+        line = data[line_start:cut].rstrip(_BLANK + b",")
+        if _is_record(line):
+            at = line_start + len(line)
+            return End(start + at, BETWEEN, data[at:].strip(_BLANK + b",]"))
+        if line_start == 0:
+            break
+        cut = line_start - 1
+    opened = data.removeprefix(_BOM).lstrip(_BLANK)
+    torn = opened[1:].strip(_BLANK + b",]")
+    if start or not opened.startswith(b"[") or b"\n" in torn:
+        return None
+    return End(len(data) - len(opened) + 1, b"\n", torn)
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        decode(line.strip(_BLANK + b","))
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def _is_array(data: bytes) -> bool:
+    try:
+        return all(_is_record(bytes(part)) for part in _array.decode(data.removeprefix(_BOM)))
+    except _UNREADABLE:
+        return False
+
+
+def read_records(file: BinaryIO, offset: int) -> Iterator[Line]:
+    """The records behind `offset`, in order; lines that are no record are passed over.
+
+    No lock is held: reading ends at the array's closing bracket, for what stands behind it was written since.
+    """
+    if offset == 0:
+        head = file.read(HEAD_BYTES)
+        if not _in_lines(head):
+            data = head + file.read()
+            if _is_array(data):
+                yield from _read_array(data)
+                return
+    file.seek(offset)
+    position = offset
+    for raw in file:
+        start, position = position, position + len(raw)
+        text = raw.strip(_BLANK + b",")
+        if text.startswith(b"]"):
+            return
+        if text.startswith(b"{"):
+            try:
+                record = decode(text)
+            except _UNREADABLE:
+                continue
+            yield Line(record, start + raw.rfind(b"}") + 1)
+
+
+def _read_array(data: bytes) -> Iterator[Line]:
+    end = len(data.rstrip(_BLANK)[:-1].rstrip(_BLANK + b","))
+    for part in _array.decode(data.removeprefix(_BOM)):
+        yield Line(decode(bytes(part)), end)
+
+
+def _in_lines(head: bytes) -> bool:
+    """Whether a file is laid out as we do it, as far as its first record tells."""
+    first, _, rest = head.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")
+    line = rest.lstrip(_BLANK).partition(b"\n")[0].strip(_BLANK + b",")
+    return first.strip() in (b"", b"[") and line != b"{"
