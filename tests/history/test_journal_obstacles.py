@@ -44,6 +44,9 @@ def limited_disk() -> Iterator[Callable[[int | None], None]]:
         pytest.param(b"[1, 2, 3]\n", id="array of numbers"),
         pytest.param(b"[\n1,\n2\n]\n", id="array of numbers in lines"),
         pytest.param(b"[1, 2, 3", id="half an array of numbers"),
+        pytest.param(b'[\n{"a": 1}\n]\n', id="array of an object"),
+        pytest.param(b'[{"a": 1}, {"b": 2}]', id="array of objects"),
+        pytest.param(b'[\n{"a": 1},\n{"b": 2}\n]\n', id="array of objects in lines"),
         pytest.param(b'[\n  {\n    "v": 1\n  },\n{"v":1,"ki', id="torn after it was laid out anew"),
     ],
 )
