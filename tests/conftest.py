@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import textwrap
-import threading
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
 import pytest
 from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
-from servers import ScriptedServer, scripted, wait_until
+from ledgers import Ledger, Script, let_the_writer_finish
+from servers import PATIENCE, ScriptedServer, scripted
 
 import nbtokens
 from nbtokens import context
 from nbtokens.demo import simulated_model
-from nbtokens.exchange import Address
 from nbtokens.guard import guarded
 from nbtokens.runtime import Runtime, runtime
 
@@ -33,9 +25,7 @@ if TYPE_CHECKING:
     from nbtokens.demo.endpoint import Endpoint
     from nbtokens.guard import Guard
 
-ROOT = Path(nbtokens.__file__).parents[1]
 _CLIENTS = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)
-_PATIENCE = 10.0
 _SETTINGS_OUTSIDE = (
     "NBTOKENS_DIR",
     "NBTOKENS_RUN_ID",
@@ -44,107 +34,6 @@ _SETTINGS_OUTSIDE = (
     "OPENAI_BASE_URL",
     "ANTHROPIC_BASE_URL",
 )
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """The ledger's folder of one test, read as its user would read it.
-
-    Attributes:
-        folder: `.metrics` in the test's working directory.
-    """
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """The history's file."""
-        return self.folder / "usage_history.json"
-
-    def rows(self, kind: str | None = "call") -> list[dict[str, Any]]:
-        """The rows in the file, those of one kind or all of them; money as exact decimals."""
-        if not self.path.exists():
-            return []
-        text = self.path.read_text(encoding="utf-8")
-        rows = json.loads(text, parse_float=Decimal, object_hook=_only_money_exact)
-        return [row for row in rows if kind in (None, row["kind"])]
-
-    def only(self) -> dict[str, Any]:
-        """The one row that there is."""
-        rows = self.rows(None)
-        assert len(rows) == 1, rows
-        return rows[0]
-
-    def wait_for(self, count: int, kind: str = "call") -> list[dict[str, Any]]:
-        """Wait until so many rows are there, for what is written in the background."""
-        wait_until(lambda: len(self.rows(kind)) >= count)
-        rows = self.rows(kind)
-        assert len(rows) == count, rows
-        return rows
-
-    def everything(self) -> bytes:
-        """The bytes of all files in the folder, and their names."""
-        let_the_writer_finish()
-        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        return b"\n".join(path.name.encode() + b"\n" + path.read_bytes() for path in files)
-
-
-def _only_money_exact(read: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: float(value) if isinstance(value, Decimal) and not name.endswith("_usd") else value
-        for name, value in read.items()
-    }
-
-
-@dataclass(frozen=True)
-class Script:
-    """Runs Python scripts in processes of their own, in the folder of the test's project."""
-
-    folder: Path
-
-    def __call__(self, source: str, *arguments: str, **environment: str) -> str:
-        """Run a script to its end; it must succeed. Returns what it printed.
-
-        Args:
-            source: the script's text.
-            *arguments: its `sys.argv[1:]`.
-            **environment: variables besides those of this process.
-        """
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", textwrap.dedent(source), *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-class _Probe:
-    """What the writer's thread takes for an exchange; it tells that its turn has come."""
-
-    address = Address("http", "localhost", None, "/")
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-
-    @property
-    def method(self) -> str:
-        """The first thing that is asked of an exchange. No call of a model is made with it."""
-        self.reached.set()
-        return "GET"
-
-
-def let_the_writer_finish() -> None:
-    """Wait until the thread that writes in the background has done what it was woken for."""
-    now = runtime()
-    if now._worker is not None:
-        probe: Any = _Probe()
-        now._work.put(probe)
-        assert probe.reached.wait(_PATIENCE)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -204,7 +93,7 @@ def _begin_afresh() -> None:
     now.notices.clear()
     now._told.clear()
     now.set_up(anew=True)
-    now.meter.wait_for_prices(_PATIENCE)
+    now.meter.wait_for_prices(PATIENCE)
     now.session.reset(datetime.now(UTC))
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_PATIENCE = 10.0
+PATIENCE = 10.0
+"""Seconds after which a test gives up."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 Piece: TypeAlias = bytes | threading.Event
@@ -132,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, self._read())
         answer = self.server.answer_to(asked)
         if answer.end == "never":
-            self.server.ending.wait(_PATIENCE)
+            self.server.ending.wait(PATIENCE)
             self.close_connection = True
             return
         self._head(answer)
@@ -169,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, piece: Piece, *, chunked: bool) -> None:
         if isinstance(piece, threading.Event):
-            if not piece.wait(_PATIENCE):
+            if not piece.wait(PATIENCE):
                 raise TimeoutError("nobody has asked for the rest")
         elif chunked:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -211,7 +212,7 @@ def joined(pieces: Iterable[Piece]) -> bytes:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for something that happens on another thread; the test fails if it doesn't."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)

@@ -14,7 +14,7 @@ import nbtokens
 from nbtokens.record import FIELDS
 
 if TYPE_CHECKING:
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
     from nbtokens.demo.endpoint import Endpoint
 

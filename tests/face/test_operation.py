@@ -16,7 +16,7 @@ import nbtokens
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 

@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from conftest import ROOT
+from ledgers import ROOT
 
 import nbtokens
 from nbtokens.record import FIELDS, encode
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
 AT: Final = datetime(2026, 11, 20, 12, 30, 15, 123456, tzinfo=UTC)
 SETTABLE: Final[dict[str, Any]] = {

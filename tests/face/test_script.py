@@ -9,7 +9,7 @@ from clients import MESSAGES_TOKENS
 import nbtokens
 
 if TYPE_CHECKING:
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
     from nbtokens.demo.endpoint import Endpoint
 
@@ -99,6 +99,29 @@ def test_exit_without_waiting(simulated: Endpoint, script: Script, ledger: Ledge
         simulated.base_url,
     )
     assert len(ledger.rows(None)) == 1
+
+
+def test_exit_while_the_summary_is_written(script: Script, ledger: Ledger) -> None:
+    """A process that ends while the summary is being written leaves it whole, and nothing beside it."""
+    script(
+        """
+        import sys, threading, time
+        import nbtokens
+
+        writing = threading.Event()
+
+        def slow_disk(event, arguments):
+            if event == "os.rename" and threading.current_thread() is not threading.main_thread():
+                writing.set()
+                time.sleep(0.5)
+
+        sys.addaudithook(slow_disk)
+        nbtokens.record(model="last-one", input_tokens=1, cost_usd=0)
+        assert writing.wait(10)
+        """
+    )
+    assert "last-one" in (ledger.folder / "USAGE_SUMMARY.md").read_text()
+    assert [path.name for path in ledger.folder.iterdir() if "SUMMARY" in path.name] == ["USAGE_SUMMARY.md"]
 
 
 def test_sessions(script: Script, ledger: Ledger) -> None:

@@ -18,7 +18,7 @@ from nbtokens.record import decode, encode
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.record import Record
 

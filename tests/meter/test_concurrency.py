@@ -13,7 +13,7 @@ import nbtokens
 from nbtokens.demo.simulated_text import answer
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 

@@ -15,7 +15,7 @@ from nbtokens.runtime import runtime
 from nbtokens.tokenizers import BYTES_PER_TOKEN, Tokenizers
 
 if TYPE_CHECKING:
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
     from nbtokens.demo.endpoint import Endpoint
     from nbtokens.record import Record

@@ -14,7 +14,7 @@ from nbtokens.fingerprint import Fingerprints
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
     from nbtokens.demo.endpoint import Endpoint
 

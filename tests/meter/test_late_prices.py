@@ -9,7 +9,7 @@ import pytest
 from servers import as_json
 
 if TYPE_CHECKING:
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
     from servers import ScriptedServer
 
 SLOW: Final = """

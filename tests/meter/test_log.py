@@ -12,7 +12,7 @@ from clients import SDKS, STREAMING_SDKS
 import nbtokens
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 

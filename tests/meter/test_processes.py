@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
     from nbtokens.demo.endpoint import Endpoint
 

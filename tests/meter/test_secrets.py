@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from clients import Http, entered, items, settled
+from ledgers import let_the_writer_finish
 from servers import Answer, ScriptedServer, as_events, as_json, event
 
 import nbtokens
-from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
 KEY: Final = "sk-proj-5ecre7"
 PROMPT: Final = "Zebrafinken"
@@ -93,7 +93,7 @@ def test_files_are_the_owners(server: ScriptedServer, recording: Ledger) -> None
     recording.folder.rmdir()
     server.will(ANSWERS["plain"])
     httpx.post(f"{server.url}/v1/chat/completions", json=REQUEST)
-    runtime().settle()
+    let_the_writer_finish()
     modes = {path.name: path.stat().st_mode & 0o777 for path in recording.folder.iterdir()}
     assert modes["usage_history.json"] == 0o600
     assert modes["USAGE_SUMMARY.md"] == 0o600

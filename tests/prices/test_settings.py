@@ -14,7 +14,7 @@ from nbtokens.config import load_config
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 

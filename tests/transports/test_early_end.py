@@ -16,7 +16,7 @@ import nbtokens
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
 PATH: Final = "/v1/chat/completions"
 SAID: Final = event({"model": "gpt-5", "choices": [{"index": 0, "delta": {"content": "Because " * 10}}]})
@@ -157,7 +157,8 @@ def test_dropped_as_the_first_call(script: Script, endless: str, ledger: Ledger)
 
         nbtokens.enable()
         client = httpx.Client()
-        request = client.build_request("POST", sys.argv[1], json={"model": "gpt-5", "messages": []})
+        asked = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
+        request = client.build_request("POST", sys.argv[1], json=asked)
         response = client.send(request, stream=True)
         del response
         gc.collect()

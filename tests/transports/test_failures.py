@@ -13,7 +13,7 @@ from servers import Answer, ScriptedServer, as_events, as_json, event, refusing_
 import nbtokens
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
 PATH: Final = "/v1/chat/completions"
 PAGE: Final = b"<!DOCTYPE html><html><body><h1>Bad gateway</h1></body></html>"

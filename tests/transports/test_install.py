@@ -16,7 +16,7 @@ from nbtokens.runtime import runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Ledger, Script
+    from ledgers import Ledger, Script
 
 PATH: Final = "/v1/chat/completions"
 CLASSES: Final = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)

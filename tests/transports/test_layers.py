@@ -10,7 +10,7 @@ from clients import CHAT_REQUEST, MESSAGES, SDKS, Http, entered, items, settled
 from servers import ScriptedServer, as_events, as_json, event
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledgers import Ledger
 
 PATH: Final = "/v1/chat/completions"
 DOCUMENT: Final = {"model": "gpt-5", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}}

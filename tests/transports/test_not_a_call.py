@@ -11,7 +11,7 @@ from servers import Answer, ScriptedServer, as_json
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 

@@ -18,7 +18,7 @@ import nbtokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Ledger
+    from ledgers import Ledger
 
 PATH: Final = "/v1/chat/completions"
 USAGE: Final = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}

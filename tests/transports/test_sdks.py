@@ -28,7 +28,7 @@ from nbtokens.demo.simulated_text import MODEL, answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Ledger
+    from ledgers import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
 
