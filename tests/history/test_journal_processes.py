@@ -200,20 +200,32 @@ def test_a_locked_file_stops_no_call(
     assert history.told == []
 
 
-def test_one_lock_for_all_after_the_folder_was_removed(folder: Path, make_record: Callable[..., Record]) -> None:
-    """Writers that had the old folder's lock open hold one another off in the new folder too."""
-    one, other = Journal(folder), Journal(folder)
+def _remove_the_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _remove_the_lock(folder: Path) -> None:
+    (folder / "usage_history.lock").unlink()
+
+
+@pytest.mark.parametrize("remove", [_remove_the_folder, _remove_the_lock])
+def test_one_lock_for_all(remove: Callable[[Path], None], folder: Path, make_record: Callable[..., Record]) -> None:
+    """When somebody removes the lock's file, writers that had it open hold off those that open it anew, and others."""
+    one, other, third = Journal(folder), Journal(folder), Journal(folder)
     for journal in (one, other):
         assert journal.append([encode(make_record())])
-    shutil.rmtree(folder)
-    assert one.append([encode(make_record())])
-    assert one._lock.acquire(1)
+    remove(folder)
+    assert third.append([encode(make_record())])
+    before = len(list(third.read()))
+    assert third._lock.acquire(1)
     try:
+        assert not one.append([encode(make_record())])
         assert not other.append([encode(make_record())])
     finally:
-        one._lock.release()
-    assert other.append([encode(make_record())])
-    assert len(list(one.read())) == 2
+        third._lock.release()
+    for journal in (one, other):
+        assert journal.append([encode(make_record())])
+    assert len(list(third.read())) == before + 2
 
 
 @pytest.mark.parametrize("lock", ["appending", "reading", "runtime", "session"])
