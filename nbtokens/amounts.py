@@ -23,12 +23,12 @@ def usd(amount: Decimal | float | None) -> str:
     size = abs(float(amount))
     if not size:
         return "$0.00"
-    if size >= _SMALL:
+    if round(size, 4) >= _SMALL:
         return f"${amount:,.2f}"
-    if size >= _LEAST_FOR_FOUR_DECIMALS:
+    rounded = float(f"{size:.1e}")
+    if rounded >= _LEAST_FOR_FOUR_DECIMALS:
         return f"${amount:.4f}"
-    decimals = 1 - math.floor(math.log10(size))  # two significant digits
-    return f"${amount:.{decimals}f}"
+    return f"${amount:.{1 - math.floor(math.log10(rounded))}f}"
 
 
 def count(number: float | None) -> str:
@@ -40,9 +40,9 @@ def seconds(duration: float | None) -> str:
     """A duration: `0.042 s`, `3.2 s`, `2 min 05 s`."""
     if duration is None:
         return NOT_KNOWN
-    if duration < 1:
+    if round(duration, 3) < 1:
         return f"{duration:.3f} s"
-    if duration < _SECONDS_PER_MINUTE:
+    if round(duration, 1) < _SECONDS_PER_MINUTE:
         return f"{duration:.1f} s"
     minutes, rest = divmod(round(duration), _SECONDS_PER_MINUTE)
     return f"{minutes:,} min {rest:02d} s"

@@ -92,10 +92,13 @@ class Session:
         self._lock = threading.Lock()
         self._totals = Totals()
         self._new: deque[Record] = deque()
+        self._of_earlier_times: set[str] = set()
 
     def add(self, record: Record) -> None:
         """Take one more record in."""
         self._new.append(record)
+        if record.started_at < self.started_at:  # recorded by hand
+            self._of_earlier_times.add(record.id)
         if len(self._new) >= _FOLD_AT:
             self.fold()
 
@@ -110,6 +113,7 @@ class Session:
         with self._lock:
             self._new.clear()
             self._totals = Totals()
+            self._of_earlier_times.clear()
             self.started_at = now
 
     @property
@@ -142,7 +146,8 @@ class Session:
         return (
             record
             for record in self._store().records()
-            if record.session == self.id and record.started_at >= self.started_at
+            if record.session == self.id
+            and (record.started_at >= self.started_at or record.id in self._of_earlier_times)
         )
 
     def frame(self) -> pd.DataFrame:

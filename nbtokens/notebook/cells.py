@@ -113,7 +113,9 @@ def notebook_path(shell: InteractiveShell, root: Path) -> str | None:
         return None
     path = Path(str(named))
     path = path if path.is_absolute() else Path.cwd() / path
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
+    for inside, outside in ((path, root), (path.resolve(), root.resolve())):
+        try:
+            return inside.relative_to(outside).as_posix()
+        except ValueError:
+            continue
+    return path.as_posix()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from nbtokens.reports.report import Report
 
+_KINDS: Final = ("line", "cell")
 _silent: Final = logging.NullHandler()
 _extensions: Final[dict[int, Extension]] = {}
 
@@ -33,6 +35,8 @@ class Extension:
         self.runtime = runtime()
         self.cells = Cells(shell, self.runtime.config.root)
         self._measured: CellTally | None = None
+        self._depth = 0
+        self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
 
     def install(self) -> None:
@@ -43,16 +47,24 @@ class Extension:
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.append(without_magic)
+        magics = self.shell.magics_manager
+        self._magics_before = {kind: magics.magics[kind].get("tokens") for kind in _KINDS}
         self.shell.register_magics(TokensMagics(self))
         self.cells.enter(None)
+        self._depth = 1
 
     def uninstall(self) -> None:
         """Take all of that back."""
         self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.remove(without_magic)
-        for kind in ("line", "cell"):
-            self.shell.magics_manager.magics[kind].pop("tokens", None)
+        magics = self.shell.magics_manager
+        magics.registry.pop(TokensMagics.__name__, None)
+        self.shell.configurables[:] = [one for one in self.shell.configurables if not isinstance(one, TokensMagics)]
+        for kind, before in self._magics_before.items():
+            magics.magics[kind].pop("tokens", None)
+            if before is not None:
+                magics.magics[kind]["tokens"] = before
         logging.getLogger("nbtokens").removeHandler(_silent)
         if self._panel is not None:
             self._panel.close()
@@ -60,15 +72,21 @@ class Extension:
         self.runtime.disable()
 
     def before_cell(self, info: ExecutionInfo) -> None:
-        """A cell is about to run."""
+        """A cell is about to run. One that another cell runs (`%run`, `%%capture`) is a part of that one."""
         with guarded:
-            tally = self.cells.enter(info)
-            self._measured = tally if arguments_of(str(info.raw_cell or "")) is not None else None
+            self._depth += 1
+            if self._depth == 1:
+                tally = self.cells.enter(info)
+                self._measured = tally if arguments_of(self._without_prompts(info)) is not None else None
 
     def after_cell(self, result: ExecutionResult) -> None:
         """A cell has run, or failed, or was interrupted."""
-        del result
         with guarded:
+            if not str(result.info.raw_cell or "").strip():  # its beginning was not told
+                return
+            self._depth = max(self._depth - 1, 0)
+            if self._depth:
+                return
             self.cells.leave()
             self.runtime.settle()
             measured, self._measured = self._measured, None
@@ -76,24 +94,37 @@ class Extension:
                 self._show(cell_report(measured))
             self._show_notices()
 
-    def run_measured(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
-        """Run a cell's text now and show what it cost: for `%%tokens` where the shell did not see the line."""
-        tally = CellTally(lambda _: None)
-        self._measured = None
+    def _without_prompts(self, info: ExecutionInfo) -> str:
+        """The cell's text as the shell reads it, up to our own transformer: without prompts and indentation."""
+        lines = str(info.raw_cell or "").splitlines(keepends=True)
+        for transform in self.shell.input_transformers_cleanup:
+            if transform is without_magic:
+                break
+            lines = transform(lines)
+        return "".join(lines)
 
+    def run_measured(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
+        """Run a text now and show what it cost: for `%%tokens` where it is called as a function."""
+        tally = CellTally(lambda _: None)
         token = push_operation(None, {}, tally)
         try:
-            outcome = self.shell.run_cell(cell, store_history=False, silent=True)  # type: ignore[no-untyped-call]
+            return self._run(cell)
         finally:
             pop_operation(token)
-        self._show(cell_report(tally))
-        if outcome.error_in_exec is not None:
-            raise outcome.error_in_exec
-        return outcome.result
+            self._show(cell_report(tally))
+
+    def _run(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
+        """Run a text in the user's namespace; its last expression is its result."""
+        code = ast.parse(self.shell.transform_cell(cell))  # type: ignore[no-untyped-call]
+        last = code.body.pop() if code.body and isinstance(code.body[-1], ast.Expr) else None
+        exec(compile(code, "<%%tokens>", "exec"), self.shell.user_ns)  # noqa: S102 - the user's own code
+        if last is None:
+            return None
+        return eval(compile(ast.Expression(last.value), "<%%tokens>", "eval"), self.shell.user_ns)  # noqa: S307
 
     def panel(self) -> LivePanel:
         """The shell's live panel."""
-        if self._panel is None:
+        if self._panel is None or self._panel.closed:
             self._panel = LivePanel(self.runtime)
         return self._panel
 

@@ -42,6 +42,11 @@ class LivePanel:
         """Show the present figures."""
         self.widget.value = self._html()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has stopped to update."""
+        return self._closed.is_set()
+
     def close(self) -> None:
         """Stop to update; the last figures stay."""
         _let_go(self._runtime, self._subscriber, self._changed, self._closed)

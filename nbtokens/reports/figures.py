@@ -73,7 +73,7 @@ def _call_row(record: Record) -> tuple[str, ...]:
 def status_of(record: Record) -> str:
     """How a call went, in a few words: `ok`, `ok (estimated)`, `error: HTTP 429`."""
     if record.status == "error":
-        return f"error: {record.error}"
+        return f"error: {record.error}" if record.error else "error"
     notes = [
         note
         for note, holds in (

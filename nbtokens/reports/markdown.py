@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from nbtokens.reports.report import Report, Table
 
-_SPECIAL: Final = re.compile(r"([\\`*_\[\]|~])")
+_SPECIAL: Final = re.compile(r"([`*_\[\]|~$])")
 _PLAIN: Final = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
 
 
@@ -25,9 +25,10 @@ def markdown(report: Report) -> str:
 def escaped(name: str) -> str:
     """A text, from wherever it comes, so that Markdown and HTML show it as it is and it can break nothing.
 
-    An underscore inside of a word means nothing in Markdown and stays as it is.
+    An underscore inside of a word means nothing in Markdown and stays as it is. Dollar signs and backslashes
+    would begin a formula in JupyterLab, which looks for these before it reads the Markdown.
     """
-    safe = one_line(name).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = one_line(name).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\\", "&#92;")
     marked = _PLAIN.sub("\0", safe)
     return _SPECIAL.sub(r"\\\1", marked).replace("\0", "_")
 

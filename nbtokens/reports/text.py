@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from wcwidth import wcswidth
+
 from nbtokens.reports.report import Report, Table
 
 if TYPE_CHECKING:
@@ -46,6 +48,4 @@ def _table(table: Table) -> str:
 def _width(cell: str) -> int:
     if cell.isascii():
         return len(cell)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell
-    )
+    return max(wcswidth(cell), 0)
