@@ -82,7 +82,7 @@ class Extension:
     def after_cell(self, result: ExecutionResult) -> None:
         """A cell has run, or failed, or was interrupted."""
         with guarded:
-            if not str(result.info.raw_cell or "").strip():  # its beginning was not told
+            if result.info is not None and not str(result.info.raw_cell or "").strip():  # its beginning was not told
                 return
             self._depth = max(self._depth - 1, 0)
             if self._depth:
