@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from clients import CHAT_REQUEST, HTTP, SDKS, Http, Result, Sdk, entered, items, settled
+from ledgers import let_the_writer_finish
 from servers import Answer, ScriptedServer, as_events, event, wait_until
 
 import nbtokens
@@ -97,11 +98,21 @@ async def test_left_early(
         except StopNowError:
             assert way in (fail_in_loop, fail_before_loop)
         assert_cut_off(recording.only())
-        gc.collect()
     row = recording.only()
     started = way in (leave_loop, close_early, fail_in_loop)
     assert (row["output_tokens"] > 0) is started
     assert ("time_to_first_chunk_s" in row) is started
+
+
+async def test_collected_after_its_end(http: Http, endless: str, recording: Ledger) -> None:
+    """A stream that was closed is not recorded again when it is collected."""
+    async with entered(http.client()) as client:
+        async with entered(client.stream("POST", endless, json=CHAT_REQUEST)) as response:
+            await leave_loop(http, response)
+        del response
+        gc.collect()
+        let_the_writer_finish()
+    assert_cut_off(recording.only())
 
 
 @each_chat
