@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -222,6 +223,26 @@ async def test_cancelled_while_waiting(http: Http, by: str, server: ScriptedServ
     row = recording.only()
     assert (row["status"], row["error"], row["complete"]) == ("error", "CancelledError", False)
     assert (row["usage_source"], "http_status" in row) == ("none", False)
+
+
+@each_async
+def test_closed_in_another_context(http: Http, recording: Ledger) -> None:
+    """A request whose coroutine is closed from elsewhere, as when its loop has gone, ends without an exception."""
+
+    class Waiting(http.module.AsyncBaseTransport):  # type: ignore[name-defined, misc]
+        async def handle_async_request(self, request: Result) -> Result:
+            await _Forever()
+
+    asking = http.client(transport=Waiting()).post("http://127.0.0.1" + PATH, json=CHAT_REQUEST)
+    contextvars.copy_context().run(asking.send, None)
+    asking.close()
+    row = recording.only()
+    assert (row["status"], row["complete"]) == ("error", False)
+
+
+class _Forever:
+    def __await__(self) -> Iterator[None]:
+        yield
 
 
 @pytest.mark.parametrize("end", ["cut", "reset"])
