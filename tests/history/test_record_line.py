@@ -53,8 +53,8 @@ def test_money_is_exact_through_the_file(text: str, store: Store, make_record: C
     """Money is written as a JSON number with exactly its decimal digits, and read back as the same Decimal."""
     store.append(make_record(cost_usd=Decimal(text)))
     store.append(make_record(cost_usd=Decimal(text)))
-    raw = json.loads(store.journal.path.read_text(), parse_float=str, parse_int=str)
-    assert [Decimal(row["cost_usd"]) for row in raw] == [Decimal(text)] * 2
+    raw = json.loads(store.journal.path.read_text(), parse_float=Decimal, parse_int=Decimal)
+    assert [row["cost_usd"].as_tuple() for row in raw] == [Decimal(text).as_tuple()] * 2
     assert [record.cost_usd for record in store.records()] == [Decimal(text)] * 2
     assert store.totals().sums().cost_usd == 2 * Decimal(text)
 

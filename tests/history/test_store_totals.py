@@ -100,7 +100,8 @@ def test_checkpoints_come_by_themselves(path: Path, priced: Callable[[int], list
 
 def _other_version(checkpoint: Path) -> None:
     content = json.loads(checkpoint.read_bytes())
-    checkpoint.write_text(json.dumps({**content, "version": 0}))
+    other = {**content["totals"], "rows": []}  # what its numbers mean is not ours to know
+    checkpoint.write_text(json.dumps({**content, "version": 0, "totals": other}))
 
 
 def _other_fields(checkpoint: Path) -> None:

@@ -72,6 +72,21 @@ def test_outside_of_cells(shell: Shell, ledger: Ledger) -> None:
     assert not {"cell", "execution_count", "notebook"} & set(row)
 
 
+def test_a_stream_that_is_read_in_a_later_cell(shell: Shell, ledger: Ledger) -> None:
+    """A call belongs to the cell that sent its request, wherever its answer is read."""
+    asked = shell(
+        "%%tokens\n"
+        "question = [{'role': 'user', 'content': 'hi'}]\n"
+        "stream = gpt.chat.completions.create(model='gpt-5', messages=question, stream=True)"
+    )
+    assert ledger.rows() == []
+    read = shell("%%tokens\nlen(list(stream)) > 5")
+    assert read.value is True
+    assert (asked.calls(), read.calls()) == (0, 0)
+    row = ledger.only()
+    assert (row["execution_count"], row["attribution"]) == (asked.number, "exact")
+
+
 def test_operations_stay_in_the_cell(shell: Shell, ledger: Ledger) -> None:
     """A call in an operation has the operation's name, and the cell's number all the same; the next one has no name."""
     ran = shell(

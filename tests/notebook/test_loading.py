@@ -89,6 +89,7 @@ def test_twice_is_once(again: str, shell: Shell, ledger: Ledger) -> None:
 def test_unloading_leaves_everything_as_it_was(bare: Shell) -> None:
     """After %unload_ext shell, clients and process hold what they held before %load_ext, and nothing else."""
     before = _state(bare)
+    assert before["handlers"] == []
     for _ in range(2):
         _load(bare)
         assert _state(bare)["clients"] != before["clients"]

@@ -149,6 +149,11 @@ def test_text_is_aligned(name: str) -> None:
     assert _shown(name).strip() in lines[3]
 
 
+def test_html_title() -> None:
+    """A title is text as well."""
+    assert "&lt;b&gt;" in html(Report("<b>", ()))
+
+
 def test_text_of_every_part() -> None:
     """Title, sentences, headings, tables and what is said of empty ones stand in blocks of their own."""
     report = Report(
