@@ -39,6 +39,8 @@ class Place:
         operation: the user's label.
         tags: what the user attached to the operation.
         scopes: who is told of the call's record, from the outermost in.
+        entered: the operation that made this place out of `outer`.
+        outer: the place around the operation.
     """
 
     notebook: str | None = None
@@ -48,6 +50,8 @@ class Place:
     operation: str | None = None
     tags: Tags = field(default_factory=dict)
     scopes: tuple[Scope, ...] = ()
+    entered: Scope | None = None
+    outer: Place | None = None
 
 
 NOWHERE: Final = Place()
@@ -85,28 +89,48 @@ def leave_cell() -> None:
     _Process.running_cell = None
 
 
-def push_operation(name: str | None, tags: Tags, scope: Scope) -> Token[Place | None]:
-    """Make `scope` the innermost scope, with its name and tags; undo with `pop_operation(token)`."""
-    outer = current_place()
-    place = replace(
-        outer,
-        operation=name if name is not None else outer.operation,
-        tags={**outer.tags, **tags},
-        scopes=(*outer.scopes, scope),
-    )
-    return _place.set(place)
+def push_operation(name: str | None, tags: Tags, scope: Scope) -> None:
+    """Make `scope` the innermost scope of this context, with its name and tags, until `pop_operation`.
 
-
-def pop_operation(token: Token[Place | None]) -> None:
-    """Leave the operation that `push_operation` entered.
-
-    A generator may be closed in another context than it was started in; the variable was then never set
-    there, so there is nothing to undo.
+    A scope that is entered inside of itself is told of each call once all the same.
     """
-    try:
-        _place.reset(token)
-    except ValueError:
+    outer = current_place()
+    _place.set(
+        replace(
+            outer,
+            operation=name if name is not None else outer.operation,
+            tags={**outer.tags, **tags},
+            scopes=outer.scopes if scope in outer.scopes else (*outer.scopes, scope),
+            entered=scope,
+            outer=_place.get(),
+        )
+    )
+
+
+def pop_operation(scope: Scope) -> None:
+    """Leave what `push_operation` entered.
+
+    No token is kept: tasks may enter one operation at the same time, each in its own context, and a generator
+    may be closed in another context than it was started in; there, then, nothing is to undo.
+    """
+    place = _place.get()
+    if place is not None and place.entered is scope:
+        _place.set(place.outer)
+
+
+def check_tag(key: str, value: object) -> None:
+    """Make sure that a value can be a tag.
+
+    Raises:
+        TypeError: it can't.
+    """
+    if isinstance(value, str | int | float | bool):
         return
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return
+    raise TypeError(
+        f"The tag {key!r} is a {type(value).__name__}; a tag is text, a number, true or false, or a list of texts."
+    )
 
 
 def is_observed() -> bool:

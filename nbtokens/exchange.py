@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from nbtokens.context import Place, current_place
+from nbtokens.context import Place, current_place, current_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +51,7 @@ class Exchange(msgspec.Struct, eq=False):
     """One attempt to get an answer from a server. A transport fills it in; the meter reads it once.
 
     Attributes:
+        place, run_id: what the call belongs to, as it was when the request was sent.
         request_body: the bytes sent, or None where they can't be had without reading the user's stream.
         status: the HTTP status; None where no response came.
         body: the decoded bytes of the response that were read.
@@ -68,6 +69,7 @@ class Exchange(msgspec.Struct, eq=False):
     request_body: bytes | None = None
     request_headers: dict[str, str] = msgspec.field(default_factory=dict)
     place: Place = msgspec.field(default_factory=current_place)
+    run_id: str | None = msgspec.field(default_factory=current_run_id)
     started_at: float = msgspec.field(default_factory=time)
     status: int | None = None
     response_headers: dict[str, str] = msgspec.field(default_factory=dict)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 
-from nbtokens.call import Usage
-from nbtokens.context import current_place
+from nbtokens.call import Usage, UsageSource
+from nbtokens.context import Attribution, check_tag, current_place
 from nbtokens.order import Order, Price
 from nbtokens.record import FIELDS, Record
 from nbtokens.runtime import runtime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PRICES_WAIT: Final = 10.0
 _STATUSES: Final = ("ok", "error")
+_CHOICES: Final = {"attribution": get_args(Attribution), "usage_source": get_args(UsageSource)}
 _NOT_SETTABLE: Final = frozenset({"v", "kind", "total_tokens", "tags"})
 _USAGE_FIELDS: Final = frozenset(Usage.__struct_fields__)
 
@@ -65,6 +66,8 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
     extra = {name: value for name, value in fields_and_tags.items() if name in FIELDS or name in _USAGE_FIELDS}
     tags = {name: value for name, value in fields_and_tags.items() if name not in extra}
     _check(model, status, extra)
+    for name, value in tags.items():
+        check_tag(name, value)
     read = _count("input_tokens", input_tokens)
     written = _count("output_tokens", output_tokens)
     usage_counts = {name: _count(name, extra[name]) for name in extra if name in _USAGE_FIELDS}
@@ -72,29 +75,28 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
     price = _price(model, usage, provider, at, duration_s, cost_usd, extra)
     place = current_place()
     now = runtime()
-    made = msgspec.structs.replace(
-        now.meter.rows.blank(at, id),
+    values = {
         **_of_place(place, operation, tags),
-        call_type=call_type,
-        provider=provider,
-        model=model,
-        request_model=model,
-        input_tokens=read,
-        output_tokens=written,
-        total_tokens=read + written,
-        usage_source="reported",
-        complete=True,
-        status=status,
-        duration_s=_seconds(duration_s),
-        input_cost_usd=price.input,
-        output_cost_usd=price.output,
-        other_cost_usd=price.other,
-        cost_usd=price.total,
-        price_source=price.source,
+        "call_type": call_type,
+        "provider": provider,
+        "model": model,
+        "request_model": model,
+        "input_tokens": read,
+        "output_tokens": written,
+        "total_tokens": read + written,
+        "usage_source": "reported",
+        "complete": True,
+        "status": status,
+        "duration_s": _seconds(duration_s),
+        "input_cost_usd": price.input,
+        "output_cost_usd": price.output,
+        "other_cost_usd": price.other,
+        "cost_usd": price.total,
+        "price_source": price.source,
         **{name: value for name, value in extra.items() if name in FIELDS},
-    )
+    }
     try:
-        made = msgspec.convert(msgspec.to_builtins(made, builtin_types=(datetime, Decimal)), Record)
+        made = msgspec.convert({**_plain(now.meter.rows.blank(at, id)), **_plain(values)}, Record)
     except msgspec.ValidationError as error:
         raise TypeError(f"This can't be recorded: {error}. See docs/record.md for the type of each field.") from error
     now.keep(made, place.scopes)
@@ -135,6 +137,9 @@ def _check(model: str, status: str, extra: dict[str, Any]) -> None:
         raise TypeError(f"model is {model!r}; it must be the model's name.")
     if status not in _STATUSES:
         raise ValueError(f"status is {status!r}; it must be 'ok' or 'error'.")
+    for name, allowed in _CHOICES.items():
+        if extra.get(name) not in (None, *allowed):
+            raise ValueError(f"{name} is {extra[name]!r}; it must be one of {', '.join(allowed)}.")
     for name in sorted(extra.keys() & _NOT_SETTABLE):
         raise TypeError(f"{name} can't be set: nbtokens works it out. Tags are given as keywords of their own.")
 
@@ -163,5 +168,11 @@ def _money(value: Decimal | float | str) -> Decimal:
     return amount
 
 
+def _plain(value: Any) -> Any:  # noqa: ANN401 - anything that msgspec takes
+    return msgspec.to_builtins(value, builtin_types=(datetime, Decimal))
+
+
 def _utc(at: datetime | None) -> datetime:
+    if at is not None and not isinstance(at, datetime):
+        raise TypeError(f"started_at is {at!r}; it must be a datetime.")
     return datetime.now(UTC) if at is None else at.astimezone(UTC)

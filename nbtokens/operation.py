@@ -6,15 +6,14 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from nbtokens.context import TagValue, pop_operation, push_operation, set_run_id
+from nbtokens.context import TagValue, check_tag, pop_operation, push_operation, set_run_id
+from nbtokens.generators import drive_async_generator, drive_generator
 from nbtokens.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import TracebackType
 
-    from nbtokens.context import Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,19 +37,18 @@ class Operation(Tally):
     def __init__(self, name: str, tags: dict[str, TagValue]) -> None:
         super().__init__()
         for key, value in tags.items():
-            _check_tag(key, value)
+            check_tag(key, value)
         self.name = name
         self.tags = tags
-        self._tokens: list[Token[Place | None]] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(push_operation(self.name, self.tags, self))
+        push_operation(self.name, self.tags, self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pop_operation(self._tokens.pop())
+        pop_operation(self)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -61,26 +59,29 @@ class Operation(Tally):
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function, plain or `async def`: the calls that it makes belong to this operation."""
+        """Decorate a function, a generator or a coroutine: the calls that it makes belong to this operation."""
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - the function's own
-                token = push_operation(self.name, self.tags, self)
-                try:
+                with self:
                     return await function(*args, **kwargs)
-                finally:
-                    pop_operation(token)
 
             return cast("Callable[P, R]", run_async)
+        drive = (
+            drive_generator
+            if inspect.isgeneratorfunction(function)
+            else drive_async_generator
+            if inspect.isasyncgenfunction(function)
+            else None
+        )
 
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            token = push_operation(self.name, self.tags, self)
-            try:
+            if drive is not None:
+                return cast("R", drive(cast("Any", function(*args, **kwargs)), self))
+            with self:
                 return function(*args, **kwargs)
-            finally:
-                pop_operation(token)
 
         return run
 
@@ -106,13 +107,3 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<run {self.name!r}>"
-
-
-def _check_tag(key: str, value: TagValue) -> None:
-    if isinstance(value, str | int | float | bool):
-        return
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return
-    raise TypeError(
-        f"The tag {key!r} is a {type(value).__name__}; a tag is text, a number, true or false, or a list of texts."
-    )

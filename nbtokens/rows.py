@@ -88,7 +88,7 @@ class Rows:
             host=self._host,
             user=self._user,
             session=self._session,
-            run_id=current_run_id(),
+            run_id=exchange.run_id,
             notebook=place.notebook,
             cell=place.cell,
             execution_count=place.execution_count,

@@ -8,7 +8,7 @@ import os
 import time
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import RLock, Thread
+from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.config import Config, load_config
@@ -49,6 +49,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._writing = Lock()
         self._config: Config | None = None
         self._store: Store | None = None
         self._meter: Meter | None = None
@@ -71,21 +72,24 @@ class Runtime:
     @property
     def config(self) -> Config:
         """What is settled: the ledger's folder, the settings, the names."""
-        self.set_up()
+        if self._config is None:
+            self.set_up()
         assert self._config is not None
         return self._config
 
     @property
     def store(self) -> Store:
         """The history."""
-        self.set_up()
+        if self._store is None:
+            self.set_up()
         assert self._store is not None
         return self._store
 
     @property
     def meter(self) -> Meter:
         """What makes records."""
-        self.set_up()
+        if self._meter is None:
+            self.set_up()
         assert self._meter is not None
         return self._meter
 
@@ -132,7 +136,7 @@ class Runtime:
             self._hooks.uninstall()
             if self._meter is not None:
                 self._meter.enabled = False
-                self.settle(at_exit=True)
+        self.settle(at_exit=True)  # outside of the lock, which the worker may need to come to its end
 
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
@@ -193,8 +197,7 @@ class Runtime:
                 self.meter.wait_for_prices(_LAST_WAIT)
             self._amend_late_prices()
             self._store.flush()
-            if self._dirty:
-                self._write_summary()
+            self._write_summary()
             self._store.checkpoint(force=at_exit)
 
     def write_summary(self) -> str:
@@ -235,9 +238,11 @@ class Runtime:
                     self.store.checkpoint()
 
     def _write_summary(self) -> None:
-        self._dirty = False  # before reading: what comes from here on makes it dirty again
-        self._summary_at = time.monotonic()
-        self.write_summary()
+        with self._writing:
+            if self._dirty:
+                self._dirty = False  # before reading: what comes from here on makes it dirty again
+                self._summary_at = time.monotonic()
+                self.write_summary()
 
     def _take_deferred(self) -> None:
         while True:
@@ -256,6 +261,7 @@ class Runtime:
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
         self._lock = RLock()
+        self._writing = Lock()
         self._work = SimpleQueue()
         self._worker = None
         self._dirty = False

@@ -59,15 +59,14 @@ class FileLock:
         if not self._threads.acquire(blocking=False) and not self._threads.acquire(timeout=max(timeout, 0)):
             return False
         try:
-            descriptor = self._open() if self._descriptor is None else self._descriptor
-            try:
-                _try_lock(descriptor)
-            except (BlockingIOError, PermissionError):
-                pass
-            else:
-                return True
-            if self._wait_for(descriptor, timeout):
-                return True
+            deadline = time.monotonic() + timeout
+            while True:
+                descriptor = self._open() if self._descriptor is None else self._descriptor
+                if not self._try_until(descriptor, deadline):
+                    break
+                if os.fstat(descriptor).st_nlink:
+                    return True
+                self.close()  # somebody has removed the file: others lock another one by now
         except BaseException:
             self._threads.release()
             raise
@@ -82,16 +81,6 @@ class FileLock:
         finally:
             self._threads.release()
 
-    def is_current(self) -> bool:
-        """Whether the lock's file is still the one that has its name; others would lock another one otherwise."""
-        if self._descriptor is None:
-            return False
-        try:
-            named, held = self._path.stat(), os.fstat(self._descriptor)
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(named, held)
-
     def close(self) -> None:
         """Close the lock's file; the next `acquire` opens, or makes, it anew."""
         if self._descriptor is not None:
@@ -99,17 +88,17 @@ class FileLock:
             self._descriptor = None
 
     @staticmethod
-    def _wait_for(descriptor: int, timeout: float) -> bool:
-        """Another process has the lock: ask again and again, until it is ours or the time is over."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            time.sleep(_PAUSE)
+    def _try_until(descriptor: int, deadline: float) -> bool:
+        """Ask for the lock again and again, until it is ours or the time is over."""
+        while True:
             try:
                 _try_lock(descriptor)
             except (BlockingIOError, PermissionError):
-                continue
-            return True
-        return False
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(_PAUSE)
+            else:
+                return True
 
     def _open(self) -> int:
         if self._descriptor is None:

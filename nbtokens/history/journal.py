@@ -33,10 +33,6 @@ class Span(NamedTuple):
     end: int
 
 
-class _LockReplacedError(Exception):
-    """The lock that we hold is no longer the one that others take: the folder was removed and made anew."""
-
-
 class Journal:
     """Appends records to the file and reads them back. Any number of processes may share it."""
 
@@ -66,7 +62,7 @@ class Journal:
         """
         try:
             return self._append(lines, timeout)
-        except (FileNotFoundError, _LockReplacedError):  # the first call here, or somebody has removed the folder
+        except FileNotFoundError:  # the first call here, or somebody has removed the folder
             make_folder(self._folder)
             self._lock.close()
             return self._append(lines, timeout)
@@ -136,8 +132,6 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        if not self._lock.is_current():
-            raise _LockReplacedError
         self._descriptor = os.open(self.path, _OPEN_FLAGS, 0o600)
         if not is_ours(_read_at(self._descriptor, HEAD_BYTES, 0)):
             raise HistoryError(

@@ -106,11 +106,11 @@ class Extension:
     def run_measured(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
         """Run a text now and show what it cost: for `%%tokens` where it is called as a function."""
         tally = CellTally(lambda _: None)
-        token = push_operation(None, {}, tally)
+        push_operation(None, {}, tally)
         try:
             return self._run(cell)
         finally:
-            pop_operation(token)
+            pop_operation(tally)
             self._show(cell_report(tally))
 
     def _run(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result

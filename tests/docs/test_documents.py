@@ -1,15 +1,15 @@
-"""What the documents say is so: every block of code runs, every command and setting exists, every field is described."""
+"""What the documents say is so: each block of code runs, each command and setting exists, each field is described."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-import tomllib
 from IPython.core.interactiveshell import InteractiveShell
 
 import nbtokens
@@ -45,11 +45,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 def commands() -> list[str]:
     """Every `nbtokens ...` command that a document names, once."""
-    found = []
-    for text in DOCUMENTS.values():
-        for match in re.finditer(r"(?:^|`|&& )(nbtokens\s+[a-z]+(?:\s+--?[a-z]+(?:\s+[A-Z]+)?)*)(?=`|$)", text, re.MULTILINE):
-            found.append(re.sub(r"\s+", " ", match[1]))
-    return sorted(set(found))
+    named = re.compile(r"(?:^|`|&& )(nbtokens\s+[a-z]+(?:\s+--?[a-z]+(?:\s+[A-Z]+)?)*)(?=`|$)", re.MULTILINE)
+    return sorted({re.sub(r"\s+", " ", match[1]) for text in DOCUMENTS.values() for match in named.finditer(text)})
 
 
 @pytest.fixture

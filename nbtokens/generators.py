@@ -1,0 +1,56 @@
+"""Running a generator's own steps, and only these, inside of a context manager."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+    from contextlib import AbstractContextManager
+
+
+def drive_generator(
+    generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any]
+) -> Generator[Any, Any, Any]:
+    """The same generator; what its caller does between the steps stays outside."""
+    step = partial(next, generator)
+    while True:
+        try:
+            with inside:
+                value = step()
+        except StopIteration as stop:
+            return stop.value
+        try:
+            sent = yield value
+        except GeneratorExit:
+            with inside:
+                generator.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the caller throws in is the generator's
+            step = partial(generator.throw, error)
+        else:
+            step = partial(generator.send, sent)
+
+
+async def drive_async_generator(
+    generator: AsyncGenerator[Any, Any], inside: AbstractContextManager[Any]
+) -> AsyncGenerator[Any, Any]:
+    """The same for an asynchronous one."""
+    step = partial(anext, generator)
+    while True:
+        try:
+            with inside:
+                value = await step()
+        except StopAsyncIteration:
+            return
+        try:
+            sent = yield value
+        except GeneratorExit:
+            with inside:
+                await generator.aclose()
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the caller throws in is the generator's
+            step = partial(generator.athrow, error)
+        else:
+            step = partial(generator.asend, sent)
