@@ -144,8 +144,11 @@ def begin_observing() -> Token[bool]:
 
 
 def end_observing(token: Token[bool]) -> None:
-    """Undo `begin_observing`, in the context that called it."""
-    _observing.reset(token)
+    """Undo `begin_observing`. A request that is closed from another context has nothing to undo there."""
+    try:
+        _observing.reset(token)
+    except ValueError:
+        return
 
 
 def current_run_id() -> str | None:

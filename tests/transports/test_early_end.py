@@ -105,6 +105,19 @@ async def test_left_early(
     assert ("time_to_first_chunk_s" in row) is started
 
 
+@pytest.mark.parametrize("way", [leave_loop, close_early, read_nothing])
+async def test_connection_is_given_back(
+    http: Http, way: Callable[[Http, Result], Awaitable[None]], endless: str, recording: Ledger
+) -> None:
+    """A stream that was left early holds no connection: the next request of a client that may have one gets it."""
+    limits = http.module.Limits(max_connections=1)
+    async with entered(http.client(limits=limits, timeout=http.module.Timeout(10, pool=0.5))) as client:
+        for _ in range(2):
+            async with entered(client.stream("POST", endless, json=CHAT_REQUEST)) as response:
+                await way(http, response)
+    assert len(recording.rows()) == 2
+
+
 async def test_collected_after_its_end(http: Http, endless: str, recording: Ledger) -> None:
     """A stream that was closed is not recorded again when it is collected."""
     async with entered(http.client()) as client:

@@ -46,7 +46,7 @@ def description(error: BaseException | None) -> list[Any]:
     while error is not None:
         attributes = {name: plain(value) for name, value in vars(error).items()}
         seen.append((type(error), plain(str(error)), [plain(one) for one in error.args], attributes))
-        seen.append(error.__suppress_context__)
+        seen.append((error.__suppress_context__, error.__cause__ is None, error.__context__ is None))
         error = error.__cause__ or error.__context__
     return seen
 
