@@ -10,7 +10,7 @@ from nbtokens.record import VERSION, Record, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nbtokens.call import Call
+    from nbtokens.call import Call, Usage
     from nbtokens.config import Config
     from nbtokens.exchange import Exchange
     from nbtokens.fingerprint import Fingerprints
@@ -77,8 +77,6 @@ class Rows:
         """The row of a call."""
         exchange, route, request, call, engine, at = seen
         place, usage, sent, got = exchange.place, call.usage, exchange.request_headers, exchange.response_headers
-        counted = usage.input_tokens is not None or usage.output_tokens is not None
-        body = exchange.request_body
         return Record(
             v=VERSION,
             kind="call",
@@ -109,7 +107,7 @@ class Rows:
             stream=call.stream,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            total_tokens=(usage.input_tokens or 0) + (usage.output_tokens or 0) if counted else None,
+            total_tokens=_total(usage),
             cache_read_input_tokens=usage.cache_read_input_tokens,
             cache_creation_input_tokens=usage.cache_creation_input_tokens,
             reasoning_output_tokens=usage.reasoning_output_tokens,
@@ -123,7 +121,7 @@ class Rows:
             retry_after_s=_retry_after(got) if call.error is not None else None,
             duration_s=_seconds(exchange.duration),
             time_to_first_chunk_s=_seconds(exchange.time_to_first_chunk),
-            request_hash=self._fingerprints.of([body]) if body else None,
+            request_hash=self._fingerprints.of([exchange.request_body]) if exchange.request_body else None,
             prefix_hash=self._fingerprints.of(request.prefix(route.reader.table)),
             input_cost_usd=price.input,
             output_cost_usd=price.output,
@@ -147,6 +145,12 @@ def amendment(record: Record, price: Price) -> Record:
         cost_usd=price.total,
         price_source=price.source,
     )
+
+
+def _total(usage: Usage) -> int | None:
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
 
 
 def _seconds(value: float | None) -> float | None:

@@ -31,7 +31,7 @@ class HttpxHook:
     def __init__(self, module: ModuleType, observer: Observer) -> None:
         self._module = module
         self._observer = observer
-        self._sync_tee, self._async_tee = _tee_types(module)
+        self._sync_tee, self._async_tee = _sync_tee(module), _async_tee(module)
 
     def wrap_send(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """`Client.send`, observed."""
@@ -183,8 +183,8 @@ class _Finish:
         return b"".join(parts)
 
 
-def _tee_types(module: ModuleType) -> tuple[type, type]:  # noqa: C901 - two small classes
-    """Stream classes of the module's own kind that hand every chunk on and keep a copy; nothing is read ahead."""
+def _sync_tee(module: ModuleType) -> type:
+    """A stream class of the module's own kind that hands every chunk on and keeps a copy; nothing is read ahead."""
 
     class Tee(module.SyncByteStream):  # type: ignore[name-defined, misc]
         def __init__(self, inner: Any, finish: _Finish) -> None:  # noqa: ANN401 - the client's types
@@ -216,6 +216,12 @@ def _tee_types(module: ModuleType) -> tuple[type, type]:  # noqa: C901 - two sma
 
         def __del__(self) -> None:
             self._finish.collected()
+
+    return Tee
+
+
+def _async_tee(module: ModuleType) -> type:
+    """The same for asynchronous clients."""
 
     class AsyncTee(module.AsyncByteStream):  # type: ignore[name-defined, misc]
         def __init__(self, inner: Any, finish: _Finish) -> None:  # noqa: ANN401 - the client's types
@@ -252,4 +258,4 @@ def _tee_types(module: ModuleType) -> tuple[type, type]:  # noqa: C901 - two sma
         def __del__(self) -> None:
             self._finish.collected()
 
-    return Tee, AsyncTee
+    return AsyncTee
