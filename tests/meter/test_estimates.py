@@ -87,6 +87,15 @@ async def test_cut_off_after_usage(http: Http, server: ScriptedServer, recording
     assert (row["input_tokens"], row["output_tokens"]) == (7, count(TEXT))
 
 
+def test_cut_off_with_more_reported_than_read() -> None:
+    """What was reported so far is not lowered by what was read: reasoning is reported, but not shown."""
+    usage = {"prompt_tokens": 7, "completion_tokens": 5000}
+    record = observed(
+        event({"model": "gpt-5", "choices": [{"delta": {"content": "Hi"}}], "usage": usage}), complete=False
+    )
+    assert (record.output_tokens, record.usage_source, record.complete) == (5000, "estimated", False)
+
+
 def test_half_reported() -> None:
     """What is reported is kept, what is missing is counted; the label says so."""
     half = json.dumps({"model": "gpt-5", "choices": [{"message": {"content": TEXT}}], "usage": {"prompt_tokens": 7}})

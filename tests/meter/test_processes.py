@@ -118,3 +118,45 @@ def test_fork_of_a_busy_process(module: None, simulated: Endpoint, script: Scrip
     script(source, simulated.base_url)
     children = [row["operation"] for row in ledger.rows() if row["operation"] != "thread"]
     assert sorted(children) == sorted(f"child {n}" for n in range(8) for _ in range(3))
+
+
+def test_ids_of_siblings(module: None, script: Script, ledger: Ledger) -> None:
+    """Children that were forked at the same point make different ids, also in the same millisecond."""
+    source = """
+    from work import *
+    from datetime import datetime, timezone
+
+    nbtokens.record(model="m", input_tokens=1, cost_usd=0)
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+            nbtokens.record(model="m", input_tokens=1, cost_usd=0, started_at=at)
+            os._exit(0)
+        os.waitpid(child, 0)
+    """
+    script(source)
+    assert len({row["id"] for row in ledger.rows()}) == len(ledger.rows()) == 3
+
+
+def test_summary_of_a_child(module: None, simulated: Endpoint, script: Script) -> None:
+    """What a forked child does is in the summary while the child runs; it has a writer of its own."""
+    source = """
+    from work import *
+    import time
+
+    nbtokens.enable()
+    ask(sys.argv[1], "parent")
+    child = os.fork()
+    if child == 0:
+        ask(sys.argv[1], "in-the-child")
+        path = nbtokens.history().path.with_name("USAGE_SUMMARY.md")
+        for _ in range(1000):
+            if path.exists() and "in-the-child" in path.read_text():
+                os._exit(0)
+            time.sleep(0.01)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    """
+    script(source, simulated.base_url)
