@@ -144,9 +144,11 @@ def test_summary_of_a_child(module: None, simulated: Endpoint, script: Script) -
     source = """
     from work import *
     import time
+    from nbtokens.runtime import runtime
 
     nbtokens.enable()
     ask(sys.argv[1], "parent")
+    runtime().settle()  # so that the parent has nothing more to write
     child = os.fork()
     if child == 0:
         ask(sys.argv[1], "in-the-child")
