@@ -104,7 +104,8 @@ class Kernel:
 
     def rows(self, cell: str | None) -> list[dict[str, Any]]:
         """The history's rows of one cell."""
-        rows = json.loads((self.project / ".metrics" / "usage_history.json").read_bytes())
+        path = self.project / ".metrics" / "usage_history.json"
+        rows = json.loads(path.read_bytes()) if path.exists() else []
         return [row for row in rows if row.get("cell") == cell]
 
     def next_message(self) -> dict[str, Any]:
