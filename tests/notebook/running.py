@@ -103,9 +103,11 @@ class Kernel:
         self.project = project
 
     def rows(self, cell: str | None) -> list[dict[str, Any]]:
-        """The history's rows of one cell."""
-        path = self.project / ".metrics" / "usage_history.json"
-        rows = json.loads(path.read_bytes()) if path.exists() else []
+        """The history's rows of one cell; none where the kernel is in the middle of writing."""
+        try:
+            rows = json.loads((self.project / ".metrics" / "usage_history.json").read_bytes())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return []
         return [row for row in rows if row.get("cell") == cell]
 
     def next_message(self) -> dict[str, Any]:

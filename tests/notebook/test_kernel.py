@@ -96,7 +96,7 @@ def test_a_task_that_ends_in_a_later_cell(kernel: Kernel) -> None:
 
 def test_while_no_cell_runs(kernel: Kernel) -> None:
     """What a thread calls after its cell has ended, while no other runs, belongs to no cell."""
-    before = len(kernel.rows(None))
+    before = len(kernel.rows(None))  # no cell runs that could be writing
     kernel("threading.Timer(0.3, ask).start()", cell_id="sets a timer")
     wait_until(lambda: len(kernel.rows(None)) == before + 1)
     assert kernel.rows("sets a timer") == []
@@ -110,9 +110,11 @@ def test_an_interrupted_cell(source: str, kernel: Kernel) -> None:
     """Interrupted, a cell shows what it had called until then; the next one is a cell like any other."""
     cell = f"interrupted: {source}"
     request = kernel.send(f"%%tokens\nask()\nprint('asked', flush=True)\n{source}", cell_id=cell)
-    wait_until(lambda: len(kernel.rows(cell)) == 1)
-    time.sleep(0.2)  # the sleep has begun
-    kernel.manager.interrupt_kernel()
+    try:
+        wait_until(lambda: len(kernel.rows(cell)) == 1)
+        time.sleep(0.2)  # the sleep has begun
+    finally:
+        kernel.manager.interrupt_kernel()
     ran = kernel.wait(request, fails=True)
     assert ran.error in ("KeyboardInterrupt", "CancelledError")
     assert ran.calls() == 1
