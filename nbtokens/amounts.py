@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -57,4 +58,6 @@ def local_time(at: datetime | None) -> str:
     """A UTC time as the reader's own, to the second: `2026-11-21 14:03:27+01:00`."""
     if at is None:
         return NOT_KNOWN
-    return at.astimezone().isoformat(sep=" ", timespec="seconds")
+    with suppress(OverflowError, ValueError, OSError):  # at the end of the calendar there may be no local time
+        at = at.astimezone()
+    return at.isoformat(sep=" ", timespec="seconds")

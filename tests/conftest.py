@@ -10,6 +10,7 @@ import httpx
 import httpx2
 import pytest
 from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
+from hypothesis import settings
 from ledgers import Ledger, Script, let_the_writer_finish
 from servers import PATIENCE, ScriptedServer, scripted
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from nbtokens.demo.endpoint import Endpoint
     from nbtokens.guard import Guard
+
+settings.register_profile("no timing", deadline=None)
+settings.load_profile("no timing")
 
 _CLIENTS = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)
 _SETTINGS_OUTSIDE = (

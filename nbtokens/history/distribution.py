@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import ceil, log
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 RELATIVE_ERROR: Final = 0.01
 """A quantile lies within 1 % of the true one.
@@ -13,6 +16,8 @@ RELATIVE_ERROR: Final = 0.01
 The buckets are those of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019, section 2): bucket k holds the values in
 (gamma^(k-1), gamma^k]. A dict of counts can be merged, and kept as JSON.
 """
+GREATEST: Final = 1e100
+"""The largest value that is told apart: a line that somebody else wrote may hold any number."""
 _GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _MULTIPLIER: Final = 1 / log(_GAMMA)
 
@@ -30,8 +35,9 @@ class Distribution(msgspec.Struct, array_like=True):
     zeros: int = 0
     buckets: dict[int, int] = msgspec.field(default_factory=dict)
 
-    def add(self, value: float) -> None:
-        """Take one more value in."""
+    def add(self, value: float | Decimal) -> None:
+        """Take one more value in. What is beyond all measure counts as `GREATEST`."""
+        value = float(min(value, GREATEST))
         if self.min is None or self.max is None:
             self.min = self.max = value
         elif value < self.min:

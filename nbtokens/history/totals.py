@@ -141,7 +141,7 @@ class Measures(msgspec.Struct):
             (self.cost_usd, record.cost_usd),
         ):
             if value is not None:
-                distribution.add(float(value))
+                distribution.add(value)
 
     def merge(self, other: Measures) -> None:
         """Take the values of another one in."""
@@ -189,7 +189,7 @@ class Totals:
         sums.amend(before, after)
         if before.cost_usd is None and after.cost_usd is not None and after.status == "ok":
             pair = (key.model, key.operation)
-            self.measures.setdefault(pair, Measures()).cost_usd.add(float(after.cost_usd))
+            self.measures.setdefault(pair, Measures()).cost_usd.add(after.cost_usd)
         self.recent = [after if one.id == after.id else one for one in self.recent]
 
     def __add__(self, other: Totals) -> Totals:

@@ -42,12 +42,19 @@ def _series(name: str, values: list[Any]) -> pd.Series[Any]:
         return pd.Series(pd.Categorical(values))
     kind = _KINDS.get(name, float)
     if kind is int:
-        return pd.Series(pd.array(values, dtype="Int64"))
+        return _counts(values)
     if kind is bool:
         return pd.Series(pd.array(values, dtype="boolean"))
     if kind in (float, Decimal):
         return pd.Series([None if value is None else float(value) for value in values], dtype="float64")
     return pd.Series(values, dtype="object")
+
+
+def _counts(values: list[Any]) -> pd.Series[Any]:
+    try:
+        return pd.Series(pd.array(values, dtype="Int64"))
+    except OverflowError:  # a line that somebody else wrote: beyond 64 bits, and no reason to lose the others
+        return pd.Series(values, dtype="object")
 
 
 def _kind(hint: Any) -> Any:  # noqa: ANN401 - a type hint

@@ -32,7 +32,7 @@ SCALARS: Final = (
 ANY_JSON: Final = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=5
 )
-SOME: Final = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME: Final = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY: Final = settings(SOME, max_examples=150)
 
 

@@ -103,3 +103,8 @@ def test_times_are_the_readers_own(in_calcutta: None) -> None:
     """Times are kept in UTC and shown in local time, to the second, with the zone's offset."""
     assert local_time(datetime(2026, 11, 21, 20, 0, 5, 999_999, tzinfo=UTC)) == "2026-11-22 01:30:05+05:30"
     assert local_time(None) == "n/a"
+
+
+def test_a_time_at_the_end_of_time(in_calcutta: None) -> None:
+    """A time that has no local form, as a mistyped one, is shown in UTC."""
+    assert local_time(datetime(9999, 12, 31, 23, 0, tzinfo=UTC)) == "9999-12-31 23:00:00+00:00"
