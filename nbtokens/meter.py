@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from nbtokens.estimates import Estimates
 from nbtokens.formats.providers import engine_of, is_private, provider_of
 from nbtokens.formats.recognise import recognise
 from nbtokens.formats.request import Request
@@ -18,18 +17,14 @@ from nbtokens.rows import Route, Rows, Seen, amendment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from nbtokens.call import Call, Usage
     from nbtokens.context import Scope
     from nbtokens.exchange import Address, Exchange
-    from nbtokens.formats.reader import Reader
     from nbtokens.prices import PriceBook
     from nbtokens.tokenizers import Tokenizers
 
 _FIRST_WAIT: Final = 0.5
 _MOST_LATE: Final = 10_000
 _MOST_ROUTES: Final = 2048
-_MESSAGE_TOKENS: Final = 3
-_FIRST_ERROR_STATUS: Final = 400
 
 
 class Meter:
@@ -60,7 +55,7 @@ class Meter:
         self.enabled = True
         self.rows = rows
         self._prices = prices
-        self._tokenizers = tokenizers
+        self._estimates = Estimates(tokenizers)
         self._hosts = hosts
         self._keep = keep
         self.observe_later = keep_later
@@ -78,9 +73,8 @@ class Meter:
             return
         with guarded:
             route = self._route(exchange.method, exchange.address)
-            key = route.reader.table.usage_on_request if route is not None else None
-            if key is not None and key.encode() not in (exchange.request_body or b""):
-                self._tokenizers.start_loading(Request(exchange.request_body).text("model"))
+            if route is not None:
+                self._estimates.prepare(exchange, route.reader)
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
@@ -100,7 +94,7 @@ class Meter:
         request = Request(exchange.request_body)
         if route.provider is None and not request.has_shape(reader.table):
             return None
-        call = self._with_estimates(reader.read(exchange, request), exchange, reader, request)
+        call = self._estimates.completed(reader.read(exchange, request), exchange, reader, request)
         engine = engine_of(exchange) if route.provider is None else None
         seen = Seen(exchange, route, request, call, engine, utc(exchange.started_at))
         if call.usage_source == "none":
@@ -161,26 +155,6 @@ class Meter:
         server = address.server
         provider = self._hosts.get(server) or self._hosts.get(address.host) or provider_of(address.host)
         return Route(reader, provider, provider is None and is_private(address.host), server, address.url)
-
-    def _with_estimates(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:
-        """Count what the provider did not report, of an answer that began to come."""
-        answered = exchange.status is not None and exchange.status < _FIRST_ERROR_STATUS
-        usage = call.usage
-        cut_off = not call.complete and reader.table.text != ()
-        if not answered or (usage.output_tokens is not None and usage.input_tokens is not None and not cut_off):
-            return call
-        model = call.model or call.request_model
-        written = self._tokenizers.count("".join(reader.written(exchange)), model)
-        if call.error is not None and not written:  # refused, or no answer of a model at all
-            return call
-        read = usage.input_tokens
-        if read is None:
-            texts = list(request.prompt_texts(reader.table))
-            read = self._tokenizers.count("\n".join(texts), model) + _MESSAGE_TOKENS * bool(texts)
-        counted: Usage = msgspec.structs.replace(
-            usage, input_tokens=read, output_tokens=max(written, usage.output_tokens or 0)
-        )
-        return msgspec.structs.replace(call, usage=counted, usage_source="estimated")
 
 
 def _order(seen: Seen) -> Order:
