@@ -1,4 +1,4 @@
-"""A lock between processes that dies with its process, so that nothing stale can ever block the ledger."""
+"""A file that is its own lock between processes; it dies with its process, so nothing stale can block the ledger."""
 
 from __future__ import annotations
 
@@ -9,104 +9,161 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _PAUSE: Final = 0.0005
+_OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 if sys.platform == "win32":
     import msvcrt
 
+    # Locked bytes can't be read there; these lie where no file reaches.
+    _FAR_BEHIND: Final = 1 << 62
+
     def _try_lock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.lseek(descriptor, _FAR_BEHIND, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.lseek(descriptor, _FAR_BEHIND, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
 else:
-    import fcntl
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
+
+    _LOCK: Final = LOCK_EX | LOCK_NB
 
     def _try_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(descriptor, _LOCK)
 
     def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        flock(descriptor, LOCK_UN)
 
 
-class FileLock:
-    """An exclusive lock on a file, for threads and processes.
+class _Forks:
+    """How often this process was forked off another; asking for its id instead is a system call each time."""
 
-    The operating system holds it (flock; on network file systems as far as these support it) and drops it when
-    the process ends, in whatever way. The file stays open between uses, which makes taking it a matter of
-    microseconds.
+    count = 0
+
+
+def _count_fork() -> None:
+    _Forks.count += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
+class LockedFile:
+    """A file that is open for good, and locked while it is written; for threads and processes.
+
+    The operating system holds the lock (flock; on network file systems as far as these support it) and drops it when
+    the process ends, in whatever way. It belongs to the file, not to its name: who has it looks whether the name
+    still leads to this file, and takes the other one where somebody has replaced it.
+
+    Attributes:
+        descriptor: the open file; -1 while there is none.
+
+    Args:
+        path: the file; it is made where it is missing.
+        make_folder: makes the folder that it lies in.
+        opened: looks at a file that was opened, under the lock; what it raises is raised by `acquire`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, make_folder: Callable[[], None], opened: Callable[[int], None]) -> None:
+        self._name = os.fspath(path)
+        self._make_folder = make_folder
+        self._opened = opened
         self._threads = threading.Lock()
-        self._descriptor: int | None = None
-        self._process = os.getpid()
+        self._forks = _Forks.count
+        self._inode = self._device = -1
+        self.descriptor = -1
 
-    def acquire(self, timeout: float) -> bool:
-        """Take the lock; False if that takes longer than `timeout` seconds.
+    def acquire(self, timeout: float) -> os.stat_result | None:
+        """Take the lock; None if that takes longer than `timeout` seconds.
+
+        Returns:
+            The file's status now that nobody else writes.
 
         Raises:
-            OSError: the lock's file can't be opened.
+            OSError: the file can't be opened.
         """
-        if self._process != os.getpid():
+        if self._forks != _Forks.count:
             self._forget_parent()
-        if not self._threads.acquire(blocking=False) and not self._threads.acquire(timeout=max(timeout, 0)):
-            return False
+        if not self._threads.acquire(False) and not self._threads.acquire(timeout=max(timeout, 0)):  # noqa: FBT003 - fast
+            return None
         try:
-            deadline = time.monotonic() + timeout
+            deadline = 0.0
             while True:
-                descriptor = self._open() if self._descriptor is None else self._descriptor
-                if not self._try_until(descriptor, deadline):
-                    break
-                if os.fstat(descriptor).st_nlink:
-                    return True
-                self.close()  # somebody has removed the file: others lock another one by now
+                if self.descriptor < 0:
+                    self._open()
+                try:
+                    _try_lock(self.descriptor)
+                except (BlockingIOError, PermissionError):
+                    now = time.monotonic()
+                    deadline = deadline or now + timeout
+                    if now >= deadline:
+                        break
+                    time.sleep(_PAUSE)
+                    continue
+                status = self._status()
+                if status is not None:
+                    return status
+                self.close()  # somebody has replaced or removed the file
         except BaseException:
             self._threads.release()
             raise
         self._threads.release()
-        return False
+        return None
 
     def release(self) -> None:
         """Give the lock back."""
         try:
-            if self._descriptor is not None:
-                _unlock(self._descriptor)
+            if self.descriptor >= 0:
+                _unlock(self.descriptor)
         finally:
             self._threads.release()
 
     def close(self) -> None:
-        """Close the lock's file; the next `acquire` opens, or makes, it anew."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close the file, and with it the lock; the next `acquire` opens it anew."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
-    @staticmethod
-    def _try_until(descriptor: int, deadline: float) -> bool:
-        """Ask for the lock again and again, until it is ours or the time is over."""
-        while True:
-            try:
-                _try_lock(descriptor)
-            except (BlockingIOError, PermissionError):
-                if time.monotonic() >= deadline:
-                    return False
-                time.sleep(_PAUSE)
-            else:
-                return True
+    def _status(self) -> os.stat_result | None:
+        """The status of the file that has the name now; None if that is not the open one."""
+        try:
+            status = os.stat(self._name)  # noqa: PTH116 - a third of the time of Path.stat, on every call's path
+        except FileNotFoundError:
+            return None
+        if status.st_ino == self._inode and status.st_dev == self._device:
+            return status
+        return status if self._inode < 0 and self._is_this(status) else None
 
-    def _open(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        return self._descriptor
+    def _is_this(self, status: os.stat_result) -> bool:
+        """Whether the file that was just opened has the name; a look at what is in it, once."""
+        own = os.fstat(self.descriptor)
+        if (own.st_ino, own.st_dev) != (status.st_ino, status.st_dev):
+            return False
+        try:
+            self._opened(self.descriptor)
+        except BaseException:
+            self.close()
+            raise
+        self._inode, self._device = own.st_ino, own.st_dev
+        return True
+
+    def _open(self) -> None:
+        self._inode = self._device = -1
+        try:
+            self.descriptor = os.open(self._name, _OPEN_FLAGS, 0o600)
+        except FileNotFoundError:  # the first call here, or somebody has removed the folder
+            self._make_folder()
+            self.descriptor = os.open(self._name, _OPEN_FLAGS, 0o600)
 
     def _forget_parent(self) -> None:
         """After a fork: the parent's open file would share its lock with us, and its thread lock may be held."""
         self.close()
         self._threads = threading.Lock()
-        self._process = os.getpid()
+        self._forks = _Forks.count

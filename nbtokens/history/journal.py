@@ -6,11 +6,11 @@ import contextlib
 import itertools
 import os
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nbtokens.errors import HistoryError
 from nbtokens.folder import make_folder
-from nbtokens.history.file_lock import FileLock
+from nbtokens.history.file_lock import LockedFile
 from nbtokens.history.layout import BETWEEN, HEAD_BYTES, Line, find_end, is_ours, read_records
 
 if TYPE_CHECKING:
@@ -26,24 +26,24 @@ _RECORD_TAIL: Final = b"}" + _TAIL
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-class Span(NamedTuple):
-    """The bytes of the file that some records take up: from behind the record before them to behind the last."""
-
-    start: int
-    end: int
+Span: TypeAlias = tuple[int, int]
+"""The bytes of the file that some records take up: from behind the record before them to behind the last."""
 
 
 class Journal:
-    """Appends records to the file and reads them back. Any number of processes may share it."""
+    """Appends records to the file and reads them back. Any number of processes may share it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where the file lies.
+        durable: bring each append to the disk itself, so that not even a power cut can take it back.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.path = folder / NAME
         self._folder = folder
-        self._name = os.fspath(self.path)
-        self._lock = FileLock(folder / "usage_history.lock")
-        self._descriptor: int | None = None
-        self._identity: tuple[int, int] | None = None
-        self._left_at: int | None = None
+        self._durable = durable
+        self._file = LockedFile(self.path, lambda: make_folder(folder), self._opened)
+        self._left_at = -1
         self.set_aside: list[Path] = []
 
     def append(self, lines: list[bytes], timeout: float = 0.05) -> Span | None:
@@ -60,12 +60,30 @@ class Journal:
             OSError: the file can't be written. It is left as it was.
             HistoryError: the file is there, but is not a usage history. It is not touched.
         """
+        file = self._file
+        status = file.acquire(timeout)
+        if status is None:
+            return None
         try:
-            return self._append(lines, timeout)
-        except FileNotFoundError:  # the first call here, or somebody has removed the folder
-            make_folder(self._folder)
-            self._lock.close()
-            return self._append(lines, timeout)
+            size = status.st_size
+            if size == self._left_at:  # nobody has written since we did
+                at, before = size - len(_TAIL), BETWEEN
+            else:
+                at, before = self._end_of_records(file.descriptor, size)
+            data = before + BETWEEN.join(lines) + _TAIL
+            try:
+                if _write_at(file.descriptor, data, at) != len(data):
+                    _write_rest(file.descriptor, data, at)
+                if self._durable:
+                    os.fsync(file.descriptor)
+            except BaseException:  # all or nothing, also where the user interrupts
+                self._left_at = -1
+                _undo(file.descriptor, at, size)
+                raise
+            self._left_at = at + len(data)
+        finally:
+            file.release()
+        return at, self._left_at - len(_TAIL)
 
     def read(self, offset: int = 0) -> Iterator[Line]:
         """The records that stand behind `offset`, in the order of the file. What is no record is passed over.
@@ -103,49 +121,16 @@ class Journal:
             return None
         return status.st_dev, status.st_ino
 
-    def _append(self, lines: list[bytes], timeout: float) -> Span | None:
-        if not self._lock.acquire(timeout):
-            return None
-        try:
-            descriptor, size = self._open()
-            at, before = self._end_of_records(descriptor, size)
-            records = before + BETWEEN.join(lines)
-            self._write(descriptor, records + _TAIL, at, size)
-            self._left_at = at + len(records) + len(_TAIL)
-        finally:
-            self._lock.release()
-        return Span(at, at + len(records))
-
-    def _open(self) -> tuple[int, int]:
-        """The descriptor of the file that has the name now, and its size; a rewrite replaces the file."""
-        try:
-            status = os.stat(self._name)  # noqa: PTH116 - a third of the time of Path.stat, on every call's path
-        except FileNotFoundError:
-            status = None
-        if status is None or (status.st_dev, status.st_ino) != self._identity:
-            return self._open_anew()
-        assert self._descriptor is not None
-        return self._descriptor, status.st_size
-
-    def _open_anew(self) -> tuple[int, int]:
-        self._identity = self._left_at = None
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-        self._descriptor = os.open(self.path, _OPEN_FLAGS, 0o600)
-        if not is_ours(_read_at(self._descriptor, HEAD_BYTES, 0)):
+    def _opened(self, descriptor: int) -> None:
+        self._left_at = -1
+        if not is_ours(_read_at(descriptor, HEAD_BYTES, 0)):
             raise HistoryError(
                 f"{self.path} is not a usage history and was left alone. Move it away, or set NBTOKENS_DIR to "
                 "another folder; until then calls are kept in memory only."
             )
-        status = os.fstat(self._descriptor)
-        self._identity = (status.st_dev, status.st_ino)
-        return self._descriptor, status.st_size
 
     def _end_of_records(self, descriptor: int, size: int) -> tuple[int, bytes]:
         """Where the next record goes, and what goes before it."""
-        if size == self._left_at:  # nobody has written since we did
-            return size - len(_TAIL), BETWEEN
         if size == 0:
             return 0, _HEAD
         if _read_at(descriptor, len(_RECORD_TAIL), max(size - len(_RECORD_TAIL), 0)) == _RECORD_TAIL:
@@ -165,21 +150,20 @@ class Journal:
         os.ftruncate(descriptor, end.at)
         return end.at, end.before
 
-    @staticmethod
-    def _write(descriptor: int, data: bytes, at: int, size: int) -> None:
-        try:
-            written = _write_at(descriptor, data, at)
-            while written < len(data):
-                written += _write_at(descriptor, data[written:], at + written)
-        except BaseException:
-            if at:  # a full disk: what stood there fits
-                with contextlib.suppress(OSError):
-                    _write_at(descriptor, _TAIL, at)
-                    os.ftruncate(descriptor, at + len(_TAIL))
-            else:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(descriptor, size)
-            raise
+
+def _write_rest(descriptor: int, data: bytes, at: int) -> None:
+    """Write again what was written in part only, so that a full disk says so."""
+    written = 0
+    while written < len(data):
+        written += _write_at(descriptor, data[written:], at + written)
+
+
+def _undo(descriptor: int, at: int, size: int) -> None:
+    """Leave the file as it was before a write that failed. On a full disk, too, what stood there fits."""
+    with contextlib.suppress(OSError):
+        if at:
+            _write_at(descriptor, _TAIL, at)
+        os.ftruncate(descriptor, at + len(_TAIL) if at else size)
 
 
 def _set_aside(folder: Path, torn: bytes) -> Path:

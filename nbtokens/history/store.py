@@ -70,9 +70,25 @@ class Store:
         """
         line = encode(record)
         with self._appending:
-            self._waiting.append(line)
-            self._waiting_records.append(record)
-            self._flush()
+            if self._waiting:
+                self._wait(line, record)
+                self._flush()
+                return
+            try:
+                span = self.journal.append([line])
+            except (OSError, HistoryError) as error:
+                self._wait(line, record)
+                self._tell(_why(error, self.folder))
+                return
+            except BaseException:  # interrupted; nothing was written
+                self._wait(line, record)
+                raise
+            if span is None:
+                self._wait(line, record)
+                return
+            self._written.append((*span, [record]))
+            if self.journal.set_aside:
+                self._tell_of_what_is_set_aside()
 
     def flush(self) -> None:
         """Try again to write what waits."""
@@ -112,13 +128,19 @@ class Store:
 
     def records(self, offset: int = 0) -> Iterator[Record]:
         """Every record, the file's first, then those that wait; amendments are folded in."""
-        waiting = list(self._waiting_records)
+        with self._appending:
+            waiting = {record.id: record for record in self._waiting_records}
         amended = {
             record.ref: record
-            for record in (*(line.record for line in self.journal.read(offset)), *waiting)
+            for record in (*(line.record for line in self.journal.read(offset)), *waiting.values())
             if record.kind == "amend"
         }
-        for record in itertools.chain((line.record for line in self.journal.read(offset)), waiting):
+        for line in self.journal.read(offset):
+            record = line.record
+            waiting.pop(record.id, None)  # written since
+            if record.kind != "amend":
+                yield folded(record, amended.get(record.id))
+        for record in waiting.values():
             if record.kind != "amend":
                 yield folded(record, amended.get(record.id))
 
@@ -144,6 +166,10 @@ class Store:
         self._waiting.clear()
         self._waiting_records.clear()
 
+    def _wait(self, line: bytes, record: Record) -> None:
+        self._waiting.append(line)
+        self._waiting_records.append(record)
+
     def _flush(self, timeout: float = 0.05) -> None:
         try:
             span = self.journal.append(list(self._waiting), timeout)
@@ -152,7 +178,7 @@ class Store:
             return
         if span is None:
             return
-        self._written.append((span.start, span.end, list(self._waiting_records)))
+        self._written.append((*span, list(self._waiting_records)))
         self._waiting.clear()
         self._waiting_records.clear()
         if self.journal.set_aside:

@@ -45,9 +45,9 @@ while store.waiting:
 _HOLDS_THE_LOCK = """
 import sys
 from pathlib import Path
-from nbtokens.history.file_lock import FileLock
+from nbtokens.history.journal import Journal
 
-lock = FileLock(Path(sys.argv[1]) / "usage_history.lock")
+lock = Journal(Path(sys.argv[1]))._file
 assert lock.acquire(10)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -103,7 +103,7 @@ def record(tokens):
 
 store = Store(Path(".metrics"), print)
 store.append(record(1))
-assert store.journal._lock.acquire(1)
+assert store.journal._file.acquire(1)
 done, tell = os.pipe()
 child = os.fork()
 if child == 0:
@@ -113,7 +113,7 @@ if child == 0:
         store.flush()
     os._exit(0)
 assert os.read(done, 1) == b"1"
-store.journal._lock.release()
+store.journal._file.release()
 assert os.waitpid(child, 0)[1] == 0
 store.append(record(4))
 assert store.totals().sums().input_tokens == 7
@@ -204,25 +204,32 @@ def _remove_the_folder(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _remove_the_lock(folder: Path) -> None:
-    (folder / "usage_history.lock").unlink()
+def _remove_the_file(folder: Path) -> None:
+    (folder / "usage_history.json").unlink()
 
 
-@pytest.mark.parametrize("remove", [_remove_the_folder, _remove_the_lock])
+def _replace_the_file(folder: Path) -> None:
+    """As editors save, and as every rewrite of ours does."""
+    path = folder / "usage_history.json"
+    shutil.copy(path, folder / "copy")
+    (folder / "copy").replace(path)
+
+
+@pytest.mark.parametrize("remove", [_remove_the_folder, _remove_the_file, _replace_the_file])
 def test_one_lock_for_all(remove: Callable[[Path], None], folder: Path, make_record: Callable[..., Record]) -> None:
-    """When somebody removes the lock's file, writers that had it open hold off those that open it anew, and others."""
+    """When somebody replaces the file, writers that had it open hold off those that open it anew, and others."""
     one, other, third = Journal(folder), Journal(folder), Journal(folder)
     for journal in (one, other):
         assert journal.append([encode(make_record())])
     remove(folder)
     assert third.append([encode(make_record())])
     before = len(list(third.read()))
-    assert third._lock.acquire(1)
+    assert third._file.acquire(1)
     try:
         assert not one.append([encode(make_record())])
         assert not other.append([encode(make_record())])
     finally:
-        third._lock.release()
+        third._file.release()
     for journal in (one, other):
         assert journal.append([encode(make_record())])
     assert len(list(third.read())) == before + 2

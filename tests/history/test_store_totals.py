@@ -227,14 +227,14 @@ def test_an_amendment_that_waits_for_a_record_in_the_file(
     record = make_record(input_tokens=5)
     store.append(record)
     assert store.totals().sums().unpriced_calls == 1
-    assert store.journal._lock.acquire(1)
+    assert store.journal._file.acquire(1)
     try:
         store.append(make_record(kind="amend", ref=record.id, cost_usd=Decimal(2)))
         assert store.waiting == 1
         assert [one.cost_usd for one in store.records()] == [2]
         assert store.totals().sums().cost_usd == 2
     finally:
-        store.journal._lock.release()
+        store.journal._file.release()
     store.flush()
     assert store.totals().sums().cost_usd == 2
 
