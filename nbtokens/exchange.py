@@ -103,6 +103,15 @@ def kept_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return kept
 
 
+def kept_text(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
+    """The same of clients that hand out their headers as text."""
+    return kept_headers((_as_bytes(name), _as_bytes(value)) for name, value in pairs)
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode("latin-1", "replace")
+
+
 def _see(name: bytes) -> str | None:
     """Remember whether a header is kept: there are few names, and looking them up is on every call's path."""
     if len(_seen_names) >= _MOST_NAMES:

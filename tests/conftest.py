@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import httpx2
 import pytest
+import requests
 from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
 from hypothesis import settings
 from ledgers import Ledger, Script, let_the_writer_finish
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 settings.register_profile("no timing", deadline=None)
 settings.load_profile("no timing")
 
-_CLIENTS = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)
+_CLIENTS: tuple[type, ...] = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient, requests.Session)
 _SETTINGS_OUTSIDE = (
     "NBTOKENS_DIR",
     "NBTOKENS_RUN_ID",
@@ -61,9 +62,11 @@ def clients_left_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     nbtokens.disable()
     let_the_writer_finish()
-    patched = [f"{client.__module__}.{client.__name__}" for client in _CLIENTS if dict(vars(client)) != before[client]]
-    for client in _CLIENTS:
-        client.send = before[client]["send"]  # type: ignore[method-assign]
+    patched = []
+    for client, attributes in before.items():
+        for name in [name for name, value in attributes.items() if vars(client)[name] is not value]:
+            patched.append(f"{client.__module__}.{client.__name__}.{name}")
+            setattr(client, name, attributes[name])
     assert not patched, f"left patched: {patched}"
     if "faults_expected" not in request.fixturenames:
         assert guarded.failures == failures, guarded.last_tracebacks[-1]

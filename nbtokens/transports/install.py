@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from nbtokens.transports import httpx_hook
+from nbtokens.transports import httpx_hook, requests_hook
 from nbtokens.transports.patch import Patches
 from nbtokens.transports.post_import import PostImport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from nbtokens.exchange import Observer
+    from nbtokens.transports.patch import Target
+
+HOOKS: Final = (httpx_hook, requests_hook)
+"""One file for each kind of client: `MODULES`, the names it is imported by, and `targets`, the methods to replace."""
+
+_TARGETS: Final[dict[str, Callable[[ModuleType, Observer], list[Target]]]] = {
+    name: hook.targets for hook in HOOKS for name in hook.MODULES
+}
 
 
 class Hooks:
@@ -30,7 +39,7 @@ class Hooks:
     def install(self) -> None:
         """Hook every client. A second time does nothing."""
         if self._watcher is None:
-            self._watcher = PostImport(httpx_hook.MODULES, self._hook_httpx)
+            self._watcher = PostImport(tuple(_TARGETS), self._hook)
             self._watcher.install()
 
     def uninstall(self) -> None:
@@ -44,6 +53,6 @@ class Hooks:
         """The methods that are hooked now, as `module.Class.method`."""
         return self._patches.names()
 
-    def _hook_httpx(self, module: ModuleType) -> None:
-        for target in httpx_hook.targets(module, self._observer):
+    def _hook(self, module: ModuleType, name: str) -> None:
+        for target in _TARGETS[name](module, self._observer):
             self._patches.apply(target)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class PostImport(MetaPathFinder):
-    """Calls `loaded(module)` for each of `names`: at once if it is imported already, else right after its import."""
+    """Calls `loaded(module, name)` for each of `names`: at once if it is imported already, else after its import."""
 
-    def __init__(self, names: Sequence[str], loaded: Callable[[ModuleType], None]) -> None:
+    def __init__(self, names: Sequence[str], loaded: Callable[[ModuleType, str], None]) -> None:
         self._waiting = set(names)
         self._loaded = loaded
 
@@ -42,7 +42,7 @@ class PostImport(MetaPathFinder):
         """The module is there."""
         self._waiting.discard(name)
         with guarded:
-            self._loaded(module)
+            self._loaded(module, name)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import httpx2
 import pytest
+import requests
 from clients import CHAT_REQUEST, Http, entered, settled
 from servers import ScriptedServer, as_json
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ledgers import Ledger, Script
 
 PATH: Final = "/v1/chat/completions"
-CLASSES: Final = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient)
+CLASSES: Final = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient, requests.Session)
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def test_what_is_hooked() -> None:
         "httpx.Client.send",
         "httpx2.AsyncClient.send",
         "httpx2.Client.send",
+        "requests.sessions.Session.send",
     ]
     assert runtime().enabled
     nbtokens.disable()
