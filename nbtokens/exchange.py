@@ -61,6 +61,7 @@ class Exchange(msgspec.Struct, eq=False):
         streamed: whether the caller asked its client for a stream.
         complete: False when the reader stopped before the end of the body.
         error: the name of the exception that ended the attempt.
+        from_cache: whether a cache of the application's gave the answer, so that nothing was sent.
         sent: the performance counter at the time of sending, in seconds.
     """
 
@@ -79,6 +80,7 @@ class Exchange(msgspec.Struct, eq=False):
     streamed: bool = False
     complete: bool = True
     error: str | None = None
+    from_cache: bool = False
     sent: float = msgspec.field(default_factory=perf_counter)
 
     def elapsed(self) -> float:

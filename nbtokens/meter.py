@@ -102,7 +102,7 @@ class Meter:
         order = _order(seen)
         price = self.price(order)
         record = self.rows.row(seen, price)
-        if price is NOT_YET:
+        if price is NOT_YET and not exchange.from_cache:
             self._late.append((record, order, exchange.place.scopes))
         return record
 

@@ -75,6 +75,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     other_cost_usd: Decimal | None = None
     cost_usd: Decimal | None = None
     price_source: str | None = None
+    saved_cost_usd: Decimal | None = None
     scores: dict[str, float] | None = None
 
     @property

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from nbtokens.context import current_run_id
 from nbtokens.record import VERSION, Record, new_id
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from nbtokens.formats.reader import Reader
     from nbtokens.formats.request import Request
     from nbtokens.order import Price
+
+_NOTHING: Final = Decimal(0)
 
 
 class Route(NamedTuple):
@@ -74,7 +79,11 @@ class Rows:
         )
 
     def row(self, seen: Seen, price: Price) -> Record:
-        """The row of a call."""
+        """The row of a call, or of the answer that a cache gave in its stead."""
+        made = self._call(seen, price)
+        return cache_hit(made) if seen.exchange.from_cache else made
+
+    def _call(self, seen: Seen, price: Price) -> Record:
         exchange, route, request, call, engine, at = seen
         place, usage, sent, got = exchange.place, call.usage, exchange.request_headers, exchange.response_headers
         return Record(
@@ -129,6 +138,22 @@ class Rows:
             cost_usd=price.total,
             price_source=price.source,
         )
+
+
+def cache_hit(record: Record) -> Record:
+    """The row of an answer that an application's cache gave, from that of the call which it saved.
+
+    Its tokens are those of the answer, `saved_cost_usd` is what they would have cost; it cost nothing itself.
+    """
+    return msgspec.structs.replace(
+        record,
+        kind="cache_hit",
+        input_cost_usd=None,
+        output_cost_usd=None,
+        other_cost_usd=None,
+        cost_usd=_NOTHING,
+        saved_cost_usd=record.cost_usd,
+    )
 
 
 def amendment(record: Record, price: Price) -> Record:

@@ -14,8 +14,16 @@ logger: Final = logging.getLogger("nbtokens")
 
 
 def log_call(record: Record) -> None:
-    """Log the tokens, cost and speed of a call at INFO on the logger `nbtokens`."""
+    """Log the tokens, cost and speed of a call, or what a cache saved, at INFO on the logger `nbtokens`."""
     if not logger.isEnabledFor(logging.INFO):
+        return
+    if record.kind == "cache_hit":
+        logger.info(
+            "Cache hit: saved=%d tokens, model=%s, saved_cost=%s",
+            record.total_tokens or 0,
+            record.model,
+            usd(record.saved_cost_usd),
+        )
         return
     speed = record.tokens_per_second
     logger.info(

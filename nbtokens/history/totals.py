@@ -34,7 +34,8 @@ class Sums(msgspec.Struct):
 
     `unpriced_calls` are those that used tokens and whose price is not known; their cost is not in `cost_usd`,
     and `priced_calls` and `priced_tokens` leave them out.
-    `cache_hits` are answers that an application's cache gave; they are no calls.
+    `cache_hits` are answers that an application's cache gave; they are no calls. `saved_tokens` and
+    `saved_cost_usd` are what these would have used and cost, as far as that is known.
     """
 
     calls: int = 0
@@ -45,6 +46,8 @@ class Sums(msgspec.Struct):
     estimated_calls: int = 0
     incomplete_calls: int = 0
     cache_hits: int = 0
+    saved_tokens: int = 0
+    saved_cost_usd: Decimal = Decimal(0)
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_input_tokens: int = 0
@@ -71,6 +74,8 @@ class Sums(msgspec.Struct):
         """Take one more record in."""
         if record.kind == "cache_hit":
             self.cache_hits += 1
+            self.saved_tokens += record.total_tokens or 0
+            self.saved_cost_usd += record.saved_cost_usd or 0
             return
         if record.kind != "call":
             return

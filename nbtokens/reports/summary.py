@@ -61,6 +61,15 @@ def _overall(sums: Sums) -> tuple[tuple[str, str], ...]:
         ("unpriced calls", count(sums.unpriced_calls)),
         ("calls with estimated tokens", count(sums.estimated_calls)),
         ("answers from a cache", count(sums.cache_hits)),
+        *(_saved(sums) if sums.cache_hits else ()),
+    )
+
+
+def _saved(sums: Sums) -> tuple[tuple[str, str], ...]:
+    """What answers from a cache would have used and cost, as far as it is known."""
+    return (
+        ("tokens that they saved", count(sums.saved_tokens)),
+        ("cost that they saved", usd(sums.saved_cost_usd) if sums.saved_cost_usd else NOT_KNOWN),
     )
 
 

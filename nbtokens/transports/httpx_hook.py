@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtokens.exchange import Address, Exchange, Observer, kept_headers
 from nbtokens.transports.attempt import observed, observed_async
+from nbtokens.transports.cached import is_marked
 from nbtokens.transports.patch import Target
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class HttpxHook:
         exchange = attempt.exchange
         exchange.status = response.status_code
         exchange.response_headers = kept_headers(response.headers.raw)
+        exchange.from_cache = is_marked(response.extensions)
         if hasattr(response, "_content"):
             attempt.whole(response.content)
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbtokens.exchange import Exchange, Observer, kept_text
 from nbtokens.transports.address import address_of, bytes_of
 from nbtokens.transports.attempt import observed
+from nbtokens.transports.cached import FROM_CACHE_HEADER
 from nbtokens.transports.patch import Target
 from nbtokens.transports.urllib3_tee import tee
 
@@ -47,6 +48,7 @@ class RequestsHook:
         exchange = attempt.exchange
         exchange.status = response.status_code
         exchange.response_headers = kept_text(response.headers.items())
+        exchange.from_cache = response.headers.get(FROM_CACHE_HEADER) == "true"
         if response._content_consumed:  # noqa: SLF001 - `content` would read the stream
             attempt.whole(response.content or b"")
         else:

@@ -71,6 +71,6 @@ def records(make_record: Callable[..., Record]) -> list[Record]:
             fields |= {"status": "error", "error": "HTTP 500", "cost_usd": None}
             fields |= {"input_tokens": None, "output_tokens": None, "cache_read_input_tokens": None}
         if number % 20 == 7:
-            fields |= {"kind": "cache_hit"}
+            fields |= {"kind": "cache_hit", "saved_cost_usd": fields.get("cost_usd")}
         made.append(make_record(**fields))
     return made

@@ -86,6 +86,8 @@ def test_overall(page: dict[str, list[list[str]]], calls: list[Record], records:
         "unpriced calls": count(sum(one.cost_usd is None and one.status == "ok" for one in calls)),
         "calls with estimated tokens": count(sum(one.usage_source == "estimated" for one in calls)),
         "answers from a cache": count(len(records) - len(calls)),
+        "tokens that they saved": count(sum(one.total_tokens or 0 for one in records if one.kind == "cache_hit")),
+        "cost that they saved": usd(sum((one.saved_cost_usd or Decimal(0) for one in records), Decimal(0))),
     }
 
 
