@@ -143,11 +143,12 @@ class Session:
 
     def records(self) -> Iterator[Record]:
         """The records, oldest first, read from the history."""
-        return (
-            record
-            for record in self._store().records()
-            if record.session == self.id
-            and (record.started_at >= self.started_at or record.id in self._of_earlier_times)
+        return filter(self.holds, self._store().records())
+
+    def holds(self, record: Record) -> bool:
+        """Whether a record is one of this session's."""
+        return record.session == self.id and (
+            record.started_at >= self.started_at or record.id in self._of_earlier_times
         )
 
     def frame(self) -> pd.DataFrame:

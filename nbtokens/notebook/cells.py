@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.context import Place, enter_cell, leave_cell
+from nbtokens.notebook.sources import Sources, source_id
 from nbtokens.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
@@ -26,15 +28,31 @@ class CellTally(Tally):
     def __init__(self, on_call: Callable[[CellTally], None]) -> None:
         super().__init__()
         self._on_call = on_call
+        self._last_end: datetime | None = None
 
     def add(self, record: Record) -> None:
         """Take one more record in."""
         super().add(record)
+        ended = record.started_at + timedelta(seconds=record.duration_s or 0)
+        if self._last_end is None or ended > self._last_end:
+            self._last_end = ended
         self._on_call(self)
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds from the first request to the last answer; None without calls."""
+        first = self.sums.first_at
+        return None if first is None or self._last_end is None else (self._last_end - first).total_seconds()
+
+    def __repr__(self) -> str:
+        return f"<cell: {self.calls} calls, {self.input_tokens:,} in, {self.output_tokens:,} out, {self.cost_usd} USD>"
 
 
 class Cells:
     """Knows the running cell, and the last one that made calls.
+
+    Attributes:
+        sources: the lines that this kernel's cells are known by.
 
     Args:
         shell: whose cells they are.
@@ -44,19 +62,28 @@ class Cells:
     def __init__(self, shell: InteractiveShell, root: Path) -> None:
         self._shell = shell
         self._root = root
+        self.sources = Sources()
         self.running: CellTally | None = None
         self.last_with_calls: CellTally | None = None
 
-    def enter(self, info: ExecutionInfo | None) -> CellTally:
-        """A cell begins: from here on, calls belong to it. None: a cell that had begun before we came."""
+    def enter(self, info: ExecutionInfo | None, operation: str | None = None) -> CellTally:
+        """A cell begins: from here on, calls belong to it.
+
+        Args:
+            info: the cell; None for one that had begun before we came.
+            operation: what the cell's calls are for, where they say nothing else.
+        """
         source = _source(self._shell, info)
+        cell = _cell_id(self._shell, info) or source_id(source)
+        self.sources.add(cell, source)
         tally = CellTally(self._made_call)
         enter_cell(
             Place(
                 notebook=notebook_path(self._shell, self._root),
-                cell=_cell_id(self._shell, info) or f"source-{hashlib.sha256(source.encode()).hexdigest()[:16]}",
+                cell=cell,
                 execution_count=_number(self._shell, info),
                 attribution="exact",
+                operation=operation,
                 scopes=(tally,),
             )
         )

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import ast
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
 from nbtokens.context import pop_operation, push_operation
 from nbtokens.guard import guarded
-from nbtokens.notebook.cell_magic import arguments_of, without_magic
-from nbtokens.notebook.cells import Cells, CellTally
+from nbtokens.notebook.cell_magic import options_of, without_magic
+from nbtokens.notebook.cells import Cells, CellTally, notebook_path
 from nbtokens.notebook.live import LivePanel
 from nbtokens.notebook.magics import TokensMagics
+from nbtokens.notebook.preferences import NbTokens
+from nbtokens.reports.cells import by_cell, cells_report
+from nbtokens.reports.footer import footer
+from nbtokens.reports.hidden import without_money
 from nbtokens.reports.overview import cell_report
+from nbtokens.reports.report import Report
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
-    from nbtokens.reports.report import Report
+    from nbtokens.notebook.cell_options import CellOptions
 
 _KINDS: Final = ("line", "cell")
 _silent: Final = logging.NullHandler()
@@ -34,7 +40,8 @@ class Extension:
         self.shell = shell
         self.runtime = runtime()
         self.cells = Cells(shell, self.runtime.config.root)
-        self._measured: CellTally | None = None
+        self.preferences = NbTokens(parent=shell)
+        self._options: CellOptions | None = None
         self._depth = 0
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
@@ -50,6 +57,8 @@ class Extension:
         magics = self.shell.magics_manager
         self._magics_before = {kind: magics.magics[kind].get("tokens") for kind in _KINDS}
         self.shell.register_magics(TokensMagics(self))
+        configurables: list[Any] = self.shell.configurables
+        configurables.append(self.preferences)
         self.cells.enter(None)
         self._depth = 1
 
@@ -60,7 +69,9 @@ class Extension:
         self.shell.input_transformers_cleanup.remove(without_magic)
         magics = self.shell.magics_manager
         magics.registry.pop(TokensMagics.__name__, None)
-        self.shell.configurables[:] = [one for one in self.shell.configurables if not isinstance(one, TokensMagics)]
+        self.shell.configurables[:] = [
+            one for one in self.shell.configurables if not isinstance(one, TokensMagics | NbTokens)
+        ]
         for kind, before in self._magics_before.items():
             magics.magics[kind].pop("tokens", None)
             if before is not None:
@@ -76,8 +87,8 @@ class Extension:
         with guarded:
             self._depth += 1
             if self._depth == 1:
-                tally = self.cells.enter(info)
-                self._measured = tally if arguments_of(self._without_prompts(info)) is not None else None
+                self._options = options_of(self._without_prompts(info))
+                self.cells.enter(info, self._options.operation if self._options is not None else None)
 
     def after_cell(self, result: ExecutionResult) -> None:
         """A cell has run, or failed, or was interrupted."""
@@ -87,11 +98,12 @@ class Extension:
             self._depth = max(self._depth - 1, 0)
             if self._depth:
                 return
+            tally, options = self.cells.running, self._options
+            self._options = None
             self.cells.leave()
             self.runtime.settle()
-            measured, self._measured = self._measured, None
-            if measured is not None:
-                self._show(cell_report(measured))
+            if tally is not None:
+                self._show_figures(tally, options)
             self._show_notices()
 
     def _without_prompts(self, info: ExecutionInfo) -> str:
@@ -103,15 +115,15 @@ class Extension:
             lines = transform(lines)
         return "".join(lines)
 
-    def run_measured(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
+    def run_measured(self, cell: str, options: CellOptions) -> Any:  # noqa: ANN401 - the cell's own result
         """Run a text now and show what it cost: for `%%tokens` where it is called as a function."""
         tally = CellTally(lambda _: None)
-        push_operation(None, {}, tally)
+        push_operation(options.operation, {}, tally)
         try:
             return self._run(cell)
         finally:
             pop_operation(tally)
-            self._show(cell_report(tally))
+            self._show_figures(tally, options)
 
     def _run(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
         """Run a text in the user's namespace; its last expression is its result."""
@@ -128,13 +140,39 @@ class Extension:
             self._panel = LivePanel(self.runtime)
         return self._panel
 
-    @staticmethod
-    def _show(report: Report) -> None:
-        display(report)  # type: ignore[no-untyped-call]
+    def cells_report(self, *, session: bool) -> Report:
+        """The notebook's cells by cost; where no notebook is known, those of this session."""
+        notebook, mine = notebook_path(self.shell, self.runtime.config.root), self.runtime.session
+        here = Path(notebook or "").name or "this session"
+        if session or notebook is None:
+            uses = by_cell(self.runtime.history.records(), mine.holds)
+            here += ", this session" if notebook is not None else ""
+        else:
+            uses = by_cell(self.runtime.history.records(), lambda record: record.notebook == notebook)
+        path = self.runtime.config.root / notebook if notebook is not None else None
+        return cells_report(uses, self.cells.sources.lines(path), here)
+
+    def presented(self, thing: Any) -> Any:  # noqa: ANN401 - whatever a magic gives back
+        """What is shown of a thing: of a report, without money where the user hides it."""
+        return without_money(thing) if self.preferences.hide_cost and isinstance(thing, Report) else thing
+
+    def _show_figures(self, tally: CellTally, options: CellOptions | None) -> None:
+        """What a cell has cost, in the way that was asked for: a block, a line, a variable, or nothing."""
+        if options is not None and options.variable is not None:
+            self.shell.user_ns[options.variable] = tally
+        if options is not None:
+            if not options.quiet:
+                _show(self.presented(cell_report(tally)))
+        elif self.preferences.footer and tally.calls:
+            _show(footer(tally.sums, tally.elapsed, hide_cost=self.preferences.hide_cost))
 
     def _show_notices(self) -> None:
         while self.runtime.notices:
             print(f"nbtokens: {self.runtime.notices.pop(0)}")  # noqa: T201 - once, and only where something is wrong
+
+
+def _show(thing: object) -> None:
+    display(thing)  # type: ignore[no-untyped-call]
 
 
 def load(shell: InteractiveShell) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
+from nbtokens.errors import NbtokensError
+from nbtokens.notebook.cell_options import CellOptions, read_cell_options
 from nbtokens.reports.overview import overview
 from nbtokens.reports.summary import summary_report
 
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 HELP: Final = """What the LLM calls of this notebook cost.
 
     %tokens             the last cell that made calls, this session, all time; by model
-    %%tokens            runs the cell, then shows what it cost, by call
+    %%tokens            runs the cell, then shows what it cost, by call; `%%tokens --op NAME -o VARIABLE --quiet`
+    %tokens cells       the notebook's cells by cost, over all sessions; `%tokens cells session`: in this one
+    %tokens footer      one line of figures under each cell that makes calls, until `%tokens footer off`
+    %tokens hide-cost   shows no amounts of money, until `%tokens hide-cost off`
     %tokens live        a panel that keeps itself current
     %tokens report      writes USAGE_SUMMARY.md, and shows it
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
@@ -44,6 +50,9 @@ class TokensMagics(Magics):
         self._runtime = extension.runtime
         self._commands: dict[str, Callable[[list[str]], Any]] = {
             "": self._overview,
+            "cells": self._cells,
+            "footer": partial(self._switch, "footer"),
+            "hide-cost": partial(self._switch, "hide_cost"),
             "live": self._live,
             "report": self._report,
             "df": self._frame,
@@ -57,17 +66,29 @@ class TokensMagics(Magics):
     def tokens(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - what is displayed
         """Replaced by HELP."""
         if cell is not None:
-            return self._extension.run_measured(cell)
+            return self._extension.run_measured(cell, _cell_options(line))
         name, *arguments = line.split() or [""]
         command = self._commands.get(name)
         if command is None:
             close = difflib.get_close_matches(name, [known for known in self._commands if known], n=1)
             hint = f"Did you mean `%tokens {close[0]}`?" if close else "See `%tokens help`."
             raise UsageError(f"%tokens has no {name!r}. {hint}")
-        return command(arguments)
+        return self._extension.presented(command(arguments))
 
     def _overview(self, _: list[str]) -> Report:
         return overview(self._extension.cells.last_with_calls, self._runtime.session, self._runtime.history)
+
+    def _cells(self, arguments: list[str]) -> Report:
+        if arguments not in ([], ["session"]):
+            raise UsageError(f"%tokens cells takes nothing or `session`, not {' '.join(arguments)!r}.")
+        return self._extension.cells_report(session=bool(arguments))
+
+    def _switch(self, preference: str, arguments: list[str]) -> None:
+        if arguments not in ([], ["on"], ["off"]):
+            raise UsageError(
+                f"%tokens {preference.replace('_', '-')} takes `on` or `off`, not {' '.join(arguments)!r}."
+            )
+        setattr(self._extension.preferences, preference, arguments != ["off"])
 
     def _live(self, _: list[str]) -> LivePanel:
         return self._extension.panel()
@@ -93,6 +114,13 @@ class TokensMagics(Magics):
 
     def _help(self, _: list[str]) -> None:
         print(HELP)  # noqa: T201 - asked for
+
+
+def _cell_options(line: str) -> CellOptions:
+    try:
+        return read_cell_options(line)
+    except NbtokensError as error:
+        raise UsageError(str(error)) from error
 
 
 TokensMagics.tokens.__doc__ = HELP

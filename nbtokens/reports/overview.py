@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _MODEL_COLUMNS: Final = ("model", ">calls", ">input", ">output", ">cost")
 
+_MOST_CALLS: Final = 10
+"""How many of a cell's calls are shown one by one."""
+
 
 def overview(cell: Tally | None, session: Session, history: History) -> Report:
     """The figures of a cell (None: no cell has made calls yet), the session and the history, and by model."""
@@ -37,7 +40,7 @@ def cell_report(cell: Tally) -> Report:
     total = Table("", FIGURE_COLUMNS, (figures(sums),) if sums.calls else (), "This cell made no LLM calls.")
     if not sums.calls:
         return Report("LLM usage of this cell", (total.empty,))
-    records = list(cell.records)
+    records = list(cell.records)[-_MOST_CALLS:]
     parts: list[Part] = [total, calls_table("by call", records)]
     if sums.calls > len(records):
         parts.append(f"(the latest {len(records)} of {sums.calls:,} calls)")

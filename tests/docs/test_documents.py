@@ -27,7 +27,10 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECORD = (ROOT / "docs" / "record.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-DOCUMENTS = {"README.md": README, "record.md": RECORD, "settings.md": SETTINGS}
+DOCUMENTS = {
+    "README.md": README,
+    **{path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))},
+}
 
 # Commands that start a model or a browser are run by these tests.
 _RUN_ELSEWHERE = {
@@ -73,10 +76,10 @@ def test_every_cell_of_the_readme_runs(shell: InteractiveShell, capsys: pytest.C
     assert sums.failed_calls == 0
 
 
-def test_the_magics_of_the_help_are_those_of_the_readme() -> None:
-    """Each subcommand that `%tokens help` lists works in the README, and the other way round."""
-    listed = set(re.findall(r"%tokens ([a-z]+(?: session)?)", HELP))
-    shown = set(re.findall(r"%tokens ([a-z]+(?: session)?)", README))
+def test_the_magics_of_the_help_are_those_of_the_documents() -> None:
+    """Each subcommand that `%tokens help` lists is in a document, and the other way round."""
+    listed = set(re.findall(r"%tokens ([a-z][a-z-]+(?: session)?)", HELP))
+    shown = {name for text in DOCUMENTS.values() for name in re.findall(r"%tokens ([a-z][a-z-]+(?: session)?)", text)}
     assert listed == shown
 
 

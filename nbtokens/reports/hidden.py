@@ -1,0 +1,30 @@
+"""A report without its money, for a screen that others see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from nbtokens.reports.report import Report, Table
+
+HIDDEN: Final = "•••"
+"""What stands where an amount of money stood."""
+
+_AMOUNT: Final = re.compile(r"-?\$-?\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+def without_money(report: Report) -> Report:
+    """The same report with every amount of money hidden; tokens, calls and times stay."""
+    parts = tuple(_table(part) if isinstance(part, Table) else hide_money(part) for part in report.parts)
+    return Report(hide_money(report.title), parts)
+
+
+def hide_money(text: str) -> str:
+    """A text with `•••` in place of each amount of money."""
+    return _AMOUNT.sub(HIDDEN, text)
+
+
+def _table(table: Table) -> Table:
+    rows = tuple(tuple(hide_money(cell) for cell in row) for row in table.rows)
+    return replace(table, heading=hide_money(table.heading), rows=rows)
