@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from nbtokens._version import __version__
 from nbtokens.errors import ConfigError, HistoryError, NbtokensError
 from nbtokens.manual import record
-from nbtokens.operation import Operation, Run
+from nbtokens.operation import Operation, Run, UsualOperation
 from nbtokens.record import Record
 from nbtokens.runtime import runtime
 from nbtokens.views import History, Session
@@ -60,11 +60,12 @@ def disable() -> None:
     runtime().disable()
 
 
-def operation(name: str, **tags: TagValue) -> Operation:
+def operation(name: UsualOperation | str, **tags: TagValue) -> Operation:
     """Label the calls of a `with` block, or of a function that it decorates.
 
     Args:
-        name: what the calls are for, as "summarise".
+        name: what the calls are for, as "summarise" or one of the usual names: embedding, query_embedding,
+            rag_input, rag_output, chat_completion, text_generation, text_classification.
         **tags: what else to keep with each call: text, numbers, true or false, or lists of texts.
 
     Returns:

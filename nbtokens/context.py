@@ -89,8 +89,8 @@ def leave_cell() -> None:
     _Process.running_cell = None
 
 
-def push_operation(name: str | None, tags: Tags, scope: Scope) -> None:
-    """Make `scope` the innermost scope of this context, with its name and tags, until `pop_operation`.
+def push_operation(name: str | None, tags: Tags, *scopes: Scope) -> None:
+    """Make `scopes` the innermost ones of this context, with a name and tags, until `pop_operation` of the last one.
 
     A scope that is entered inside of itself is told of each call once all the same.
     """
@@ -100,8 +100,8 @@ def push_operation(name: str | None, tags: Tags, scope: Scope) -> None:
             outer,
             operation=name if name is not None else outer.operation,
             tags={**outer.tags, **tags},
-            scopes=outer.scopes if scope in outer.scopes else (*outer.scopes, scope),
-            entered=scope,
+            scopes=(*outer.scopes, *(scope for scope in scopes if scope not in outer.scopes)),
+            entered=scopes[-1],
             outer=_place.get(),
         )
     )

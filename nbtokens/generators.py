@@ -1,4 +1,4 @@
-"""Running a generator's own steps, and only these, inside of a context manager."""
+"""Running a generator's own steps, and only these, inside of a context manager, and telling of its end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from contextlib import AbstractContextManager
 
 
 def drive_generator(
-    generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any]
+    generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any], ended: Callable[[], None]
 ) -> Generator[Any, Any, Any]:
-    """The same generator; what its caller does between the steps stays outside."""
+    """The same generator; what its caller does between the steps stays outside.
+
+    Args:
+        generator: the generator.
+        inside: entered for each step.
+        ended: called when it has ended, also where it is collected half-way; not where it was never begun.
+    """
+    try:
+        return (yield from _drive(generator, inside))
+    finally:
+        ended()
+
+
+def _drive(generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any]) -> Generator[Any, Any, Any]:
     step = partial(next, generator)
     while True:
         try:
@@ -34,23 +47,26 @@ def drive_generator(
 
 
 async def drive_async_generator(
-    generator: AsyncGenerator[Any, Any], inside: AbstractContextManager[Any]
+    generator: AsyncGenerator[Any, Any], inside: AbstractContextManager[Any], ended: Callable[[], None]
 ) -> AsyncGenerator[Any, Any]:
     """The same for an asynchronous one."""
-    step = partial(anext, generator)
-    while True:
-        try:
-            with inside:
-                value = await step()
-        except StopAsyncIteration:
-            return
-        try:
-            sent = yield value
-        except GeneratorExit:
-            with inside:
-                await generator.aclose()
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever the caller throws in is the generator's
-            step = partial(generator.athrow, error)
-        else:
-            step = partial(generator.asend, sent)
+    try:
+        step = partial(anext, generator)
+        while True:
+            try:
+                with inside:
+                    value = await step()
+            except StopAsyncIteration:
+                return
+            try:
+                sent = yield value
+            except GeneratorExit:
+                with inside:
+                    await generator.aclose()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the caller throws in is the generator's
+                step = partial(generator.athrow, error)
+            else:
+                step = partial(generator.asend, sent)
+    finally:
+        ended()

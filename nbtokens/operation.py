@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+import sys
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeAlias, TypeVar, cast
 
-from nbtokens.context import TagValue, check_tag, pop_operation, push_operation, set_run_id
+import msgspec
+
+from nbtokens.context import Place, TagValue, check_tag, current_place, pop_operation, push_operation, set_run_id
 from nbtokens.generators import drive_async_generator, drive_generator
+from nbtokens.guard import guarded
+from nbtokens.operation_run import OperationRun
+from nbtokens.record import Record, utc
+from nbtokens.runtime import runtime
 from nbtokens.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+UsualOperation: TypeAlias = Literal[
+    "embedding",
+    "query_embedding",
+    "rag_input",
+    "rag_output",
+    "chat_completion",
+    "text_generation",
+    "text_classification",
+]
+"""Names that operations usually have, for editors to complete. Any other name is as good."""
+
+_ENDS: Final = (None, GeneratorExit, StopIteration, StopAsyncIteration)
 
 
 P = ParamSpec("P")
@@ -42,13 +62,21 @@ class Operation(Tally):
         self.tags = tags
 
     def __enter__(self) -> Self:
-        push_operation(self.name, self.tags, self)
+        if self in current_place().scopes:
+            push_operation(self.name, self.tags, self)
+        else:
+            push_operation(self.name, self.tags, self, OperationRun(self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        place = current_place()
         pop_operation(self)
+        run = place.entered
+        if isinstance(run, OperationRun) and run.operation is self:
+            pop_operation(run)
+            _keep_run(run, place, kind)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -79,7 +107,8 @@ class Operation(Tally):
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             if drive is not None:
-                return cast("R", drive(cast("Any", function(*args, **kwargs)), self))
+                steps = _Steps(self)
+                return cast("R", drive(cast("Any", function(*args, **kwargs)), steps, steps.end))
             with self:
                 return function(*args, **kwargs)
 
@@ -90,6 +119,58 @@ class Operation(Tally):
             f"<operation {self.name!r}: {self.calls} calls, {self.input_tokens:,} in, {self.output_tokens:,} out, "
             f"{self.cost_usd} USD>"
         )
+
+
+class _Steps:
+    """The steps of a generator that an operation decorates: one run of it, entered once for each."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._run: OperationRun | None = None
+        self._place = Place()
+        self._nested = False
+
+    def __enter__(self) -> None:
+        operation = self._operation
+        if self._run is None:
+            self._run = OperationRun(operation)
+            self._nested = operation in current_place().scopes
+        push_operation(operation.name, operation.tags, operation, self._run)
+        self._place = current_place()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._run is not None
+        pop_operation(self._run)
+
+    def end(self) -> None:
+        """The generator has ended. It may be in a destructor's hands, where nothing must be waited for."""
+        if self._run is not None and not self._nested:
+            _keep_run(self._run, self._place, sys.exc_info()[0], later=True)
+
+
+def _keep_run(run: OperationRun, place: Place, error: type[BaseException] | None, *, later: bool = False) -> None:
+    """Append the row of a run that has ended, where calls are recorded at all."""
+    with guarded:
+        now = runtime()
+        if not (now.enabled or run.calls):
+            return
+        failed = error not in _ENDS
+        blank = now.meter.rows.blank(utc(run.started_at))
+        row: Record = msgspec.structs.replace(
+            blank,
+            kind="run",
+            notebook=place.notebook,
+            cell=place.cell,
+            execution_count=place.execution_count,
+            attribution=place.attribution,
+            operation=place.operation,
+            tags=dict(place.tags) or None,
+            status="error" if failed else "ok",
+            error=error.__name__ if failed and error is not None else None,
+            duration_s=round(run.duration, 6),
+            calls=run.calls,
+        )
+        (now.keep_later if later else now.keep)(row)
 
 
 class Run:

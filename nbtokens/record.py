@@ -77,6 +77,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price_source: str | None = None
     saved_cost_usd: Decimal | None = None
     scores: dict[str, float] | None = None
+    calls: int | None = None
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -17,6 +17,7 @@ from nbtokens.fingerprint import Fingerprints
 from nbtokens.guard import guarded
 from nbtokens.history import open_history
 from nbtokens.meter import Meter
+from nbtokens.operation_run import OperationRun
 from nbtokens.prices import PriceBook
 from nbtokens.record import Record, new_id
 from nbtokens.rows import Rows
@@ -55,7 +56,7 @@ class Runtime:
         self._meter: Meter | None = None
         self._prices: PriceBook | None = None
         self._hooks = Hooks(self)
-        self._work: SimpleQueue[Exchange | None] = SimpleQueue()
+        self._work: SimpleQueue[Exchange | Record | None] = SimpleQueue()
         self._worker: Thread | None = None
         self._dirty = False
         self._summary_at = 0.0
@@ -150,6 +151,9 @@ class Runtime:
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent."""
+        for scope in exchange.place.scopes:
+            if type(scope) is OperationRun:
+                scope.begin()
         if self._meter is not None:
             self._meter.begin(exchange)
 
@@ -161,6 +165,10 @@ class Runtime:
     def observe_later(self, exchange: Exchange) -> None:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
         self._work.put(exchange)
+
+    def keep_later(self, record: Record) -> None:
+        """Append a record on another thread, likewise."""
+        self._work.put(record)
 
     def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
         """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
@@ -227,8 +235,7 @@ class Runtime:
                 item = self._work.get(timeout=wait)
             except Empty:
                 item = None
-            if item is not None:
-                self.observe(item)
+            self._take(item)
             with guarded:
                 self._amend_late_prices()
                 if self._dirty:
@@ -250,8 +257,15 @@ class Runtime:
                 item = self._work.get_nowait()
             except Empty:
                 return
-            if item is not None:
-                self.observe(item)
+            self._take(item)
+
+    def _take(self, item: Exchange | Record | None) -> None:
+        """Do what was put off until now."""
+        if isinstance(item, Record):
+            with guarded:
+                self.keep(item)
+        elif item is not None:
+            self.observe(item)
 
     def _amend_late_prices(self) -> None:
         for before, amendment, after in self.meter.late_prices():

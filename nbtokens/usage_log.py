@@ -15,7 +15,7 @@ logger: Final = logging.getLogger("nbtokens")
 
 def log_call(record: Record) -> None:
     """Log the tokens, cost and speed of a call, or what a cache saved, at INFO on the logger `nbtokens`."""
-    if not logger.isEnabledFor(logging.INFO):
+    if record.kind == "run" or not logger.isEnabledFor(logging.INFO):
         return
     if record.kind == "cache_hit":
         logger.info(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from nbtokens.commands.ask import Ask
 from nbtokens.commands.demo import Demo
 from nbtokens.commands.summary import Summary
+from nbtokens.questions import QUESTIONS
 
 if TYPE_CHECKING:
     import argparse
@@ -24,5 +26,6 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "demo": Demo(),
     "summary": Summary(),
+    **{name: Ask(question) for name, question in QUESTIONS.items()},
 }
 """What one types after `nbtokens` -> what does it, in the order of the help."""

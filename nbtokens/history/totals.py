@@ -35,7 +35,8 @@ class Sums(msgspec.Struct):
     `unpriced_calls` are those that used tokens and whose price is not known; their cost is not in `cost_usd`,
     and `priced_calls` and `priced_tokens` leave them out.
     `cache_hits` are answers that an application's cache gave; they are no calls. `saved_tokens` and
-    `saved_cost_usd` are what these would have used and cost, as far as that is known.
+    `saved_cost_usd` are what these would have used and cost, as far as that is known. Nor are `runs` calls:
+    operations that ran from their beginning to their end; those that needed no model are `runs_without_calls`.
     """
 
     calls: int = 0
@@ -48,6 +49,8 @@ class Sums(msgspec.Struct):
     cache_hits: int = 0
     saved_tokens: int = 0
     saved_cost_usd: Decimal = Decimal(0)
+    runs: int = 0
+    runs_without_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_input_tokens: int = 0
@@ -76,6 +79,10 @@ class Sums(msgspec.Struct):
             self.cache_hits += 1
             self.saved_tokens += record.total_tokens or 0
             self.saved_cost_usd += record.saved_cost_usd or 0
+            return
+        if record.kind == "run":
+            self.runs += 1
+            self.runs_without_calls += not record.calls
             return
         if record.kind != "call":
             return
@@ -166,8 +173,8 @@ class Totals:
         self.recent: list[Record] = []
 
     def add(self, record: Record) -> None:
-        """Take one more record in. What is no call and no cache hit changes nothing here."""
-        if record.kind not in ("call", "cache_hit"):
+        """Take one more record in. What is no call, no cache hit and no run changes nothing here."""
+        if record.kind not in ("call", "cache_hit", "run"):
             return
         key = key_of(record)
         sums = self.rows.get(key)
@@ -260,7 +267,7 @@ class TotalsData(msgspec.Struct):
 
 def key_of(record: Record) -> Key:
     """The row of totals that a record belongs to."""
-    status = "cache_hit" if record.kind == "cache_hit" else record.status
+    status = record.status if record.kind == "call" else record.kind
     return Key(
         record.started_at.date().isoformat(),
         record.provider,

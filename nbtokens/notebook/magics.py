@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +33,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
     %tokens off         records no more, until `%tokens on`
     %tokens reset       counts the session from zero; the history keeps everything
+    %tokens stats       tokens and speed: sums, averages, percentiles; `%tokens stats --by notebook --since 7d`
     %tokens help        this text
 
 The history lies in .metrics/usage_history.json, beside USAGE_SUMMARY.md.
@@ -70,9 +70,9 @@ class TokensMagics(Magics):
         name, *arguments = line.split() or [""]
         command = self._commands.get(name)
         if command is None:
-            close = difflib.get_close_matches(name, [known for known in self._commands if known], n=1)
-            hint = f"Did you mean `%tokens {close[0]}`?" if close else "See `%tokens help`."
-            raise UsageError(f"%tokens has no {name!r}. {hint}")
+            from nbtokens.notebook.asking import ask  # noqa: PLC0415 - what answers questions is loaded when one is asked
+
+            return ask(line, filter(None, self._commands), self._runtime.history, self._extension.presented)
         return self._extension.presented(command(arguments))
 
     def _overview(self, _: list[str]) -> Report:

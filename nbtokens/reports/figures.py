@@ -46,7 +46,11 @@ def by_table(heading: str, name: str, groups: Mapping[str | None, Sums], nameles
         groups: the sums of each.
         nameless: what the group without a name is called.
     """
-    rows = tuple((nameless if group is None else group, *figures(sums)) for group, sums in groups.items())
+    rows = tuple(
+        (nameless if group is None else group, *figures(sums))
+        for group, sums in groups.items()
+        if sums.calls or sums.cache_hits  # else only operations ran
+    )
     return Table(heading, (name, *FIGURE_COLUMNS), rows, "No calls yet.")
 
 

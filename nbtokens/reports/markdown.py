@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from nbtokens.reports.report import Layout, Part, Report
 from nbtokens.reports.text import one_line, padded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from nbtokens.reports.report import Report, Table
 
 _SPECIAL: Final = re.compile(r"([`*_\[\]|~$])")
 _PLAIN: Final = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
@@ -18,7 +17,8 @@ _PLAIN: Final = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
 
 def markdown(report: Report) -> str:
     """The report as GitHub-flavoured Markdown."""
-    blocks = [f"# {report.title}", *(block for part in report.parts for block in _blocks(part))]
+    title = [f"# {report.title}"] if report.title else []
+    blocks = [*title, *(block for part in report.parts for block in _blocks(part))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -33,7 +33,10 @@ def escaped(name: str) -> str:
     return _SPECIAL.sub(r"\\\1", marked).replace("\0", "_")
 
 
-def _blocks(part: Table | str) -> Iterator[str]:
+def _blocks(part: Part) -> Iterator[str]:
+    if isinstance(part, Layout):
+        yield "\n".join(f"    {one_line(line)}".rstrip() for line in part.lines)
+        return
     if isinstance(part, str):
         yield escaped(part)
         return

@@ -28,9 +28,9 @@ def overview(cell: Tally | None, session: Session, history: History) -> Report:
     )
     parts: list[Part] = [Table("", ("", *FIGURE_COLUMNS), rows)]
     for heading, totals in (("this session, by model", session_totals), ("all time, by model", all_totals)):
-        groups = totals.by("model")
-        if groups:
-            parts.append(Table(heading, _MODEL_COLUMNS, _model_rows(groups)))
+        by_model = _model_rows(totals.by("model"))
+        if by_model:
+            parts.append(Table(heading, _MODEL_COLUMNS, by_model))
     return Report("LLM usage", tuple(parts))
 
 
@@ -50,6 +50,8 @@ def cell_report(cell: Tally) -> Report:
 def _model_rows(groups: dict[str | None, Sums]) -> tuple[tuple[str, ...], ...]:
     rows = []
     for model, sums in groups.items():
+        if not (sums.calls or sums.cache_hits):  # only operations ran
+            continue
         calls, _, read, _, written, cost, _ = figures(sums)
         rows.append((model or "(no model)", calls, read, written, cost))
     return tuple(rows)

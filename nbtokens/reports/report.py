@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,29 @@ class Table:
         return tuple(name.startswith(">") for name in self.columns)
 
 
-Part: TypeAlias = Table | str
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Lines whose layout people know by heart. Every renderer shows them as they are, in a fixed-width font."""
+
+    lines: tuple[str, ...]
+
+
+Part: TypeAlias = Table | Layout | str
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, and what stands below it. In a notebook it shows as HTML, in a terminal as text."""
+    """A title, and what stands below it. In a notebook it shows as HTML, in a terminal as text.
+
+    Attributes:
+        title: what stands over it; empty where the first part says it.
+        parts: tables, sentences and laid-out lines.
+        data: the figures themselves, for programs: numbers, texts, lists and mappings, by documented names.
+    """
 
     title: str
     parts: tuple[Part, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         from nbtokens.reports.html import html  # noqa: PLC0415 - renderers know reports, not the other way round

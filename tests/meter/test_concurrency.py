@@ -44,7 +44,7 @@ async def test_tasks(simulated: Endpoint, recording: Ledger) -> None:
     ):
         both = [(ASYNC_CHAT, gpt), (ASYNC_MESSAGES, claude)]
         await asyncio.gather(*(ask(*both[number // 2 % 2], number) for number in range(TASKS)))
-    rows = recording.rows(None)
+    rows = recording.rows()
     assert Counter(row["operation"] for row in rows) == Counter(f"task {number}" for number in range(TASKS))
     assert all(row["operation"] == f"task {row['tags']['number']}" for row in rows)
     assert all(row["stream"] is bool(row["tags"]["number"] % 2) for row in rows)
@@ -70,7 +70,7 @@ def test_threads(simulated: Endpoint, recording: Ledger) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    rows = recording.rows(None)
+    rows = recording.rows()
     assert Counter(row["operation"] for row in rows) == Counter({f"thread {n}": CALLS for n in range(THREADS)})
     assert counted == [CALLS] * THREADS
     assert outside.calls == 0
@@ -108,6 +108,6 @@ def test_switching_while_calls_are_made(simulated: Endpoint, recording: Ledger) 
     stop.set()
     for thread in threads:
         thread.join()
-    rows = recording.rows(None)
+    rows = recording.rows()
     assert len({row["response_id"] for row in rows}) == len(rows) <= len(made)
     assert all(row["status"] == "ok" for row in rows)

@@ -58,8 +58,9 @@ def test_from_memory(
     sums = nbtokens.session().sums
     assert (sums.calls, op.calls, nbtokens.history().sums.calls) == (CALLS, CALLS, CALLS)
     assert sums.total_tokens == nbtokens.history().sums.total_tokens > 0
-    assert len(list(nbtokens.history().records())) == len(list(nbtokens.session().records())) == CALLS
-    assert len(nbtokens.history().frame()) == CALLS
+    for view in (nbtokens.history(), nbtokens.session()):
+        assert [record.kind for record in view.records()] == ["call"] * CALLS + ["run"]
+    assert len(nbtokens.history().frame()) == CALLS + 1
     assert "simulated-model" in nbtokens.history().summary()
     assert [one.levelname for one in caplog.records if one.name == "nbtokens"] == ["WARNING"]
     assert len(runtime().notices) == 1

@@ -57,7 +57,7 @@ def test_fork(before: str, module: None, simulated: Endpoint, script: Script, le
     assert nbtokens.history().sums.calls == 2 + bool({before!r})
     """
     script(source, simulated.base_url)
-    rows = ledger.rows(None)
+    rows = ledger.rows()
     assert sorted(row["operation"] for row in rows) == sorted(["child", "parent", *(["before"] if before else [])])
     assert len({row["id"] for row in rows}) == len(rows)
     assert len({row["session"] for row in rows}) == 1
@@ -81,7 +81,7 @@ def test_pool(  # noqa: PLR0913, PLR0917 - two parameters and what the test need
     assert nbtokens.history().sums.calls == 9
     """
     script(source, simulated.base_url)
-    rows = ledger.rows(None)
+    rows = ledger.rows()
     assert sorted(row["operation"] for row in rows) == sorted(["parent", *(f"child {n}" for n in range(8))])
     assert len({row["id"] for row in rows}) == 9
     assert len({row["session"] for row in rows}) == (1 if method == "fork" else 3)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _INTEGERS = {
     *("v", "execution_count", "max_tokens", "input_tokens", "output_tokens", "total_tokens", "http_status"),
-    *("cache_read_input_tokens", "cache_creation_input_tokens", "reasoning_output_tokens", "retry_count"),
+    *("cache_read_input_tokens", "cache_creation_input_tokens", "reasoning_output_tokens", "retry_count", "calls"),
 }
 _FLOATS = {
     *("retry_after_s", "duration_s", "time_to_first_chunk_s", "tokens_per_second"),

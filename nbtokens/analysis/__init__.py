@@ -1,0 +1,1 @@
+"""Answers worked out of records and totals: pure functions, without a clock, a file or a notebook."""

@@ -1,0 +1,38 @@
+"""Questions as commands: `nbtokens stats` and its kin."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING
+
+from nbtokens.commands.terminal import say
+from nbtokens.questions.asking import Question, add_format
+from nbtokens.reports.renderers import RENDERERS
+from nbtokens.reports.terminal import show
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class Ask:
+    """A command that answers a question."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self.__doc__ = inspect.getdoc(question)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the question's arguments and `--format`."""
+        self._question.add_arguments(parser)
+        add_format(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Print the answer: in colour on a terminal, as plain text elsewhere, or in the format that was asked for."""
+        answer = self._question.answer(arguments, runtime().history)
+        if arguments.format is None and sys.stdout.isatty():
+            show(answer.report, sys.stdout)
+        else:
+            say(RENDERERS[arguments.format or "text"](answer.report).rstrip())
+        return answer.exit_code

@@ -1,0 +1,15 @@
+"""What one asks by a word, in a notebook (`%tokens stats`) and on the command line (`nbtokens stats`) alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nbtokens.questions.asking import Question
+from nbtokens.questions.stats import Stats
+
+__all__ = ["QUESTIONS", "Question"]
+
+QUESTIONS: Final[dict[str, Question]] = {
+    "stats": Stats(),
+}
+"""The word -> what answers it, in the order of the help. A question's docstring is its help text."""

@@ -1,0 +1,40 @@
+"""The words by which every question says which calls it is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from nbtokens.analysis.selection import Selection, point_in_time
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Declare `--since`, `--until`, `--run`, `--model` and so on."""
+    group = parser.add_argument_group("which calls")
+    group.add_argument("--since", metavar="WHEN", help="from then on: 7d, 12h, 2w ago, or a UTC date or time")
+    group.add_argument("--until", metavar="WHEN", help="before then")
+    group.add_argument("--run", metavar="ID", help="of this run_id")
+    for name in ("model", "operation", "user", "notebook", "session"):
+        group.add_argument(f"--{name}", metavar="NAME", help=f"of this {name}")
+
+
+def selection(arguments: argparse.Namespace) -> Selection:
+    """What the words select.
+
+    Raises:
+        NbtokensError: a time is none.
+    """
+    now = datetime.now(UTC)
+    return Selection(
+        since=point_in_time(arguments.since, now) if arguments.since else None,
+        until=point_in_time(arguments.until, now) if arguments.until else None,
+        run=arguments.run,
+        model=arguments.model,
+        operation=arguments.operation,
+        user=arguments.user,
+        notebook=arguments.notebook,
+        session=arguments.session,
+    )

@@ -1,0 +1,44 @@
+"""`stats`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbtokens.analysis.selection import KNOWN, Selection, in_totals
+from nbtokens.analysis.token_stats import TokenStats, stats_of_records, stats_of_totals
+from nbtokens.questions.asking import Answer
+from nbtokens.questions.selecting import add_selection, selection
+from nbtokens.reports.token_stats import stats_report
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from nbtokens.views import History
+
+USUAL = ("model", "operation")
+
+
+class Stats:
+    """Tokens and speed of the calls: sums, averages and percentiles, by model and operation or as you say."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --by and the selection."""
+        parser.add_argument(
+            "--by",
+            action="append",
+            metavar="WHAT",
+            help=f"group by {', '.join(KNOWN)}, or the name of a tag; may be given more than once",
+        )
+        add_selection(parser)
+
+    def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
+        """The statistics, from totals where these can tell, else from the records."""
+        return Answer(stats_report(stats_of(history, selection(arguments), arguments.by or USUAL)))
+
+
+def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:
+    """The statistics of a history's calls, read from as little as they need."""
+    if which.everything and all(in_totals(one) for one in by):
+        return stats_of_totals(history.totals, by)
+    return stats_of_records(which.of(history.records()), by)
