@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from nbtokens.views import History
 
 
-def ask(
-    line: str, others: Iterable[str], history: History, presented: Callable[[Report], Report]
-) -> Report | None:
+def ask(line: str, others: Iterable[str], history: History, presented: Callable[[Report], Report]) -> Report | None:
     """Answer what a line asks; with `--format`, by printing it in that way.
 
     Args:

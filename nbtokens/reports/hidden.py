@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from nbtokens.reports.report import Report, Table
+from nbtokens.reports.report import Layout, Part, Report, Table
 
 HIDDEN: Final = "•••"
 """What stands where an amount of money stood."""
@@ -16,13 +16,18 @@ _AMOUNT: Final = re.compile(r"-?\$-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 def without_money(report: Report) -> Report:
     """The same report with every amount of money hidden; tokens, calls and times stay."""
-    parts = tuple(_table(part) if isinstance(part, Table) else hide_money(part) for part in report.parts)
-    return Report(hide_money(report.title), parts)
+    return Report(hide_money(report.title), tuple(map(_part, report.parts)))
 
 
 def hide_money(text: str) -> str:
     """A text with `•••` in place of each amount of money."""
     return _AMOUNT.sub(HIDDEN, text)
+
+
+def _part(part: Part) -> Part:
+    if isinstance(part, Layout):
+        return Layout(tuple(map(hide_money, part.lines)))
+    return _table(part) if isinstance(part, Table) else hide_money(part)
 
 
 def _table(table: Table) -> Table:
