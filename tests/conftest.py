@@ -6,10 +6,13 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+import botocore.httpsession
 import httpx
 import httpx2
 import pytest
 import requests
+import urllib3
 from clients import HTTP, SDKS, STREAMING_SDKS, Http, Sdk
 from hypothesis import settings
 from ledgers import Ledger, Script, let_the_writer_finish
@@ -30,7 +33,17 @@ if TYPE_CHECKING:
 settings.register_profile("no timing", deadline=None)
 settings.load_profile("no timing")
 
-_CLIENTS: tuple[type, ...] = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient, requests.Session)
+_CLIENTS: tuple[type, ...] = (
+    httpx.Client,
+    httpx.AsyncClient,
+    httpx2.Client,
+    httpx2.AsyncClient,
+    requests.Session,
+    aiohttp.ClientSession,
+    botocore.httpsession.URLLib3Session,
+    urllib3.PoolManager,
+    urllib3.HTTPConnectionPool,
+)
 _SETTINGS_OUTSIDE = (
     "NBTOKENS_DIR",
     "NBTOKENS_RUN_ID",

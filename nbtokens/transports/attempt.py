@@ -34,13 +34,17 @@ class Attempt:
     Attributes:
         exchange: what is known of it.
         observer: who is told.
+        client: whose method was called.
+        options: what it was called with, by name.
     """
 
-    __slots__ = ("exchange", "observer")
+    __slots__ = ("client", "exchange", "observer", "options")
 
-    def __init__(self, exchange: Exchange, observer: Observer) -> None:
+    def __init__(self, exchange: Exchange, observer: Observer, client: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
         self.exchange = exchange
         self.observer = observer
+        self.client = client
+        self.options = options
 
     def failed(self, error: BaseException) -> None:
         """No response came, or none that the client would give to its caller."""
@@ -53,16 +57,21 @@ class Attempt:
             exchange.duration = exchange.elapsed()
             self.observer.observe(exchange)
 
-    def whole(self, body: bytes) -> None:
+    def whole(self, body: bytes | bytearray) -> None:
         """The client has read the whole, decoded body before it hands the response over."""
         exchange = self.exchange
         exchange.duration = exchange.elapsed()
         exchange.body = body
         self.observer.observe(exchange)
 
-    def reading(self) -> Finish:
-        """The body is still to be read, by the caller."""
-        return Finish(self.exchange, self.observer, self.exchange.response_headers.get("content-encoding"))
+    @property
+    def encoding(self) -> str | None:
+        """The content encoding of the response."""
+        return self.exchange.response_headers.get("content-encoding")
+
+    def reading(self, *, unpacked: bool = False) -> Finish:
+        """The body is still to be read, by the caller; `unpacked` where the client undoes its encoding before that."""
+        return Finish(self.exchange, self.observer, None if unpacked else self.encoding)
 
     def repeated(self, status: int | None, error: BaseException | None) -> None:
         """The client itself tries again: what came of it so far is an attempt of its own."""
@@ -88,7 +97,7 @@ def _begun(hook: Hook, observer: Observer, args: tuple[Any, ...], options: dict[
         if exchange is None:
             return None
         observer.begin(exchange)
-        return Attempt(exchange, observer)
+        return Attempt(exchange, observer, args[0], options)
     except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
         guarded.note(error)
         return None

@@ -38,7 +38,7 @@ class Finish:
     def first(self, chunk: bytes) -> None:
         """The first bytes of the body have come."""
         for exchange in self._open:
-            if exchange.time_to_first_chunk is None:
+            if exchange.streamed and exchange.time_to_first_chunk is None:
                 exchange.time_to_first_chunk = exchange.elapsed()
         self.body += chunk
 

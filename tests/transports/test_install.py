@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-import httpx2
 import pytest
-import requests
 from clients import CHAT_REQUEST, Http, entered, settled
 from servers import ScriptedServer, as_json
+from wires import CLASSES
 
 import nbtokens
 from nbtokens.runtime import runtime
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ledgers import Ledger, Script
 
 PATH: Final = "/v1/chat/completions"
-CLASSES: Final = (httpx.Client, httpx.AsyncClient, httpx2.Client, httpx2.AsyncClient, requests.Session)
 
 
 @pytest.fixture
@@ -46,25 +45,25 @@ async def test_client_made_before(http: Http, url: str, ledger: Ledger) -> None:
 @pytest.mark.parametrize("times", [1, 2, 3])
 async def test_enabled_any_number_of_times(http: Http, times: int, url: str, ledger: Ledger) -> None:
     """Switching on twice is once: each call is one record, and one switch-off undoes it."""
-    originals = [vars(cls)["send"] for cls in CLASSES]
+    originals = [vars(cls)[name] for cls, name in CLASSES]
     for _ in range(times):
         nbtokens.enable()
-    assert not any(vars(cls)["send"] is original for cls, original in zip(CLASSES, originals, strict=True))
+    assert not any(vars(cls)[name] is original for (cls, name), original in zip(CLASSES, originals, strict=True))
     async with entered(http.client()) as client:
         await settled(client.post(url, json=CHAT_REQUEST))
     assert len(ledger.rows()) == 1
     nbtokens.disable()
-    assert all(vars(cls)["send"] is original for cls, original in zip(CLASSES, originals, strict=True))
+    assert all(vars(cls)[name] is original for (cls, name), original in zip(CLASSES, originals, strict=True))
 
 
 def test_left_exactly_as_it_was() -> None:
     """After switching on and off, again and again, every attribute of every class is the object that it was."""
-    before = [dict(vars(cls)) for cls in CLASSES]
+    before = [dict(vars(cls)) for cls, _ in CLASSES]
     for _ in range(3):
         nbtokens.enable()
         nbtokens.disable()
         nbtokens.disable()
-    assert [dict(vars(cls)) for cls in CLASSES] == before
+    assert [dict(vars(cls)) for cls, _ in CLASSES] == before
 
 
 def test_what_is_hooked() -> None:
@@ -72,11 +71,15 @@ def test_what_is_hooked() -> None:
     assert runtime().hooked() == []
     nbtokens.enable()
     assert sorted(runtime().hooked()) == [
+        "aiohttp.client.ClientSession._request",
+        "botocore.httpsession.URLLib3Session.send",
         "httpx.AsyncClient.send",
         "httpx.Client.send",
         "httpx2.AsyncClient.send",
         "httpx2.Client.send",
         "requests.sessions.Session.send",
+        "urllib3.connectionpool.HTTPConnectionPool.urlopen",
+        "urllib3.poolmanager.PoolManager.urlopen",
     ]
     assert runtime().enabled
     nbtokens.disable()
@@ -86,11 +89,15 @@ def test_what_is_hooked() -> None:
 
 def test_methods_keep_their_face() -> None:
     """A hooked method has the name, signature and documentation of the client's own."""
-    before = {cls: (vars(cls)["send"].__qualname__, vars(cls)["send"].__doc__) for cls in CLASSES}
+    before = {cls: _face(cls, name) for cls, name in CLASSES}
     nbtokens.enable()
-    for cls in CLASSES:
-        assert (vars(cls)["send"].__qualname__, vars(cls)["send"].__doc__) == before[cls]
-        assert "request" in __import__("inspect").signature(cls.send).parameters
+    for cls, name in CLASSES:
+        assert _face(cls, name) == before[cls]
+
+
+def _face(cls: type, name: str) -> tuple[object, ...]:
+    method = vars(cls)[name]
+    return method.__qualname__, method.__doc__, inspect.signature(method), inspect.iscoroutinefunction(method)
 
 
 @pytest.fixture
@@ -145,6 +152,26 @@ async def test_subclass(http: Http, url: str, recording: Ledger) -> None:
         await settled(client.post(url, json=CHAT_REQUEST))
     assert sent == ["POST"]
     assert len(recording.rows()) == 1
+
+
+def test_others_imported_later(script: Script) -> None:
+    """So are the other clients, which may import one another; whatever is imported first."""
+    script(
+        """
+        import sys
+        import nbtokens
+        from nbtokens.runtime import runtime
+
+        nbtokens.enable()
+        import boto3, requests, aiohttp
+        hooked = {name.partition(".")[0] for name in runtime().hooked()}
+        assert hooked >= {"requests", "urllib3", "aiohttp"}, hooked
+        import botocore.httpsession
+        assert "botocore.httpsession.URLLib3Session.send" in runtime().hooked()
+        nbtokens.disable()
+        assert not hasattr(botocore.httpsession.URLLib3Session.send, "__wrapped__")
+        """
+    )
 
 
 @pytest.mark.parametrize("module", ["httpx", "httpx2"])
@@ -235,7 +262,8 @@ def test_importing_is_light(script: Script) -> None:
         import nbtokens
 
         nbtokens.enable()
-        heavy = {"httpx", "httpx2", "openai", "anthropic", "pandas", "matplotlib", "ipywidgets", "tiktoken", "numpy"}
+        clients = {"requests", "aiohttp", "botocore", "urllib3", "httpx", "httpx2", "openai", "anthropic"}
+        heavy = clients | {"pandas", "matplotlib", "ipywidgets", "tiktoken", "numpy"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
         """
     )
