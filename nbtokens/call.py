@@ -29,6 +29,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     input_image_tokens: int | None = None
     output_image_tokens: int | None = None
     web_searches: int | None = None
+    audio_seconds: int | None = None
+    pages: int | None = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         raw_usage: the provider's usage object as sent; of a stream, its parts merged.
         complete: whether the answer was read to its end.
         error: a short name of what went wrong (never the provider's prose, which may quote the prompt).
+        pending: the answer is still being made, and comes with another request.
     """
 
     api: str
@@ -57,4 +60,4 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     raw_usage: dict[str, Any] | None = None
     complete: bool = True
     error: str | None = None
-    engine: str | None = None
+    pending: bool = False

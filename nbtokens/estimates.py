@@ -37,6 +37,8 @@ class Estimates:
     def completed(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:
         """The call, with counts for what the provider did not report of an answer that began to come."""
         answered = exchange.status is not None and exchange.status < _FIRST_ERROR_STATUS
+        if not reader.table.countable:
+            return call
         usage = call.usage
         cut_off = not call.complete and reader.table.text != ()
         if not answered or (usage.output_tokens is not None and usage.input_tokens is not None and not cut_off):

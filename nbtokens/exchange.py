@@ -22,6 +22,12 @@ KEPT_HEADERS: Final = {
         "retry-after",
         "retry-after-ms",
         "server",
+        "x-amzn-bedrock-cache-read-input-token-count",
+        "x-amzn-bedrock-cache-write-input-token-count",
+        "x-amzn-bedrock-input-token-count",
+        "x-amzn-bedrock-output-token-count",
+        "x-amzn-errortype",
+        "x-amzn-requestid",
         "x-request-id",
         "x-stainless-retry-count",
     )

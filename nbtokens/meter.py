@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from nbtokens.estimates import Estimates
+from nbtokens.formats.batches import ANY_ANSWER, is_result_file
 from nbtokens.formats.providers import engine_of, is_private, provider_of
 from nbtokens.formats.recognise import recognise
 from nbtokens.formats.request import Request
@@ -13,9 +16,10 @@ from nbtokens.guard import guarded
 from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.record import Record, folded, utc
 from nbtokens.rows import Route, Rows, Seen, amendment
+from nbtokens.stored_answers import StoredAnswers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nbtokens.context import Scope
     from nbtokens.exchange import Address, Exchange
@@ -40,6 +44,7 @@ class Meter:
         hosts: `host` or `host:port` -> the provider that the user says stands behind it.
         keep: takes each finished record, and the scopes that it belongs to.
         keep_later: takes an exchange to observe on another thread.
+        recorded: gives the ledger's records that it has not given before.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it is put together from
@@ -51,6 +56,7 @@ class Meter:
         hosts: Mapping[str, str],
         keep: Callable[[Record, Iterable[Scope]], None],
         keep_later: Callable[[Exchange], None],
+        recorded: Callable[[], Iterator[Record]],
     ) -> None:
         self.enabled = True
         self.rows = rows
@@ -58,6 +64,7 @@ class Meter:
         self._estimates = Estimates(tokenizers)
         self._hosts = hosts
         self._keep = keep
+        self._stored = StoredAnswers(recorded)
         self.observe_later = keep_later
         self._waited = False
         self._late: deque[tuple[Record, Order, tuple[Scope, ...]]] = deque(maxlen=_MOST_LATE)
@@ -79,26 +86,53 @@ class Meter:
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
         try:
-            record = self.to_record(exchange)
+            route = self._route(exchange.method, exchange.address)
+            if route is None:
+                return
+            if route.stored:  # is it recorded already? The ledger must be asked, and not on this thread
+                self.observe_later(exchange)
+                return
+            record = self._to_record(exchange, route)
             if record is not None:
                 self._keep(record, exchange.place.scopes)
         except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
             guarded.note(error)
 
+    def observe_deferred(self, exchange: Exchange) -> None:
+        """Take in an exchange that was to be observed later. Not for a thread of the user's."""
+        route = self._route(exchange.method, exchange.address)
+        if route is None or not route.stored:
+            self.observe(exchange)
+            return
+        with guarded:
+            for record in self._stored.records(exchange, route, self._to_record):
+                self._keep(record, exchange.place.scopes)
+
+    def settle_pending(self) -> None:
+        """Nothing comes after: keep the calls whose answers were never fetched."""
+        for record in self._stored.unanswered():
+            self._keep(record, ())
+
     def to_record(self, exchange: Exchange) -> Record | None:
         """The record of an exchange; None where it turns out to be no call of a model."""
         route = self._route(exchange.method, exchange.address)
-        if route is None:
-            return None
-        reader = route.reader
+        return None if route is None or route.stored else self._to_record(exchange, route)
+
+    def _to_record(self, exchange: Exchange, route: Route, tier: str | None = None) -> Record | None:
+        table = route.reader.table
         request = Request(exchange.request_body)
-        if route.provider is None and not request.has_shape(reader.table):
+        if (route.provider is None or table.shape_always) and table.request_keys and not request.has_shape(table):
             return None
-        call = self._estimates.completed(reader.read(exchange, request), exchange, reader, request)
+        call = route.reader.read(exchange, request, route.asked)
+        if tier is not None:
+            call = msgspec.structs.replace(call, service_tier=tier)
+        if not (route.stored or call.pending):
+            call = self._estimates.completed(call, exchange, route.reader, request)
         engine = engine_of(exchange) if route.provider is None else None
         seen = Seen(exchange, route, request, call, engine, utc(exchange.started_at))
         if call.usage_source == "none":
-            return self.rows.row(seen, UNPRICED)
+            record = self.rows.row(seen, UNPRICED)
+            return None if call.pending and self._stored.await_answer(record) else record
         order = _order(seen)
         price = self.price(order)
         record = self.rows.row(seen, price)
@@ -149,12 +183,14 @@ class Meter:
             return route
 
     def _find_route(self, method: str, address: Address) -> Route | None:
-        reader = recognise(method, address.path)
+        server, path = address.server, address.path
+        provider = self._hosts.get(server) or self._hosts.get(address.host) or provider_of(address.host)
+        reader = ANY_ANSWER if is_result_file(method, path) else recognise(method, path, provider)
         if reader is None:
             return None
-        server = address.server
-        provider = self._hosts.get(server) or self._hosts.get(address.host) or provider_of(address.host)
-        return Route(reader, provider, provider is None and is_private(address.host), server, address.url)
+        private = provider is None and is_private(address.host)
+        stored = reader.table.method == "GET"
+        return Route(reader, provider, private, server, address.url, reader.model_in(path), stored)
 
 
 def _order(seen: Seen) -> Order:

@@ -25,13 +25,20 @@ _NOTHING: Final = Decimal(0)
 
 
 class Route(NamedTuple):
-    """What the URL of a request tells: how it is read, and who answers."""
+    """What the URL of a request tells: how it is read, and who answers.
+
+    Attributes:
+        asked: the model or deployment that it names.
+        stored: whether it asks for answers to earlier requests.
+    """
 
     reader: Reader
     provider: str | None
     private: bool
     server: str
     url: str
+    asked: str | None = None
+    stored: bool = False
 
 
 class Seen(NamedTuple):
@@ -109,7 +116,7 @@ class Rows:
             request_model=call.request_model,
             model=call.model or call.request_model,
             response_id=call.response_id,
-            request_id=got.get("x-request-id") or got.get("request-id"),
+            request_id=got.get("x-request-id") or got.get("request-id") or got.get("x-amzn-requestid"),
             service_tier=call.service_tier,
             max_tokens=call.max_tokens,
             finish_reason=call.finish_reason,

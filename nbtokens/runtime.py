@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import time
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import Lock, RLock, Thread
+from threading import Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.config import Config, load_config
@@ -16,6 +17,7 @@ from nbtokens.context import read_environment
 from nbtokens.fingerprint import Fingerprints
 from nbtokens.guard import guarded
 from nbtokens.history import open_history
+from nbtokens.history.follow import Follower
 from nbtokens.meter import Meter
 from nbtokens.operation_run import OperationRun
 from nbtokens.prices import PriceBook
@@ -51,12 +53,14 @@ class Runtime:
     def __init__(self) -> None:
         self._lock = RLock()
         self._writing = Lock()
+        self._deferring = RLock()
         self._config: Config | None = None
         self._store: Store | None = None
         self._meter: Meter | None = None
         self._prices: PriceBook | None = None
         self._hooks = Hooks(self)
-        self._work: SimpleQueue[Exchange | Record | None] = SimpleQueue()
+        self._deferred: SimpleQueue[Exchange | Record] = SimpleQueue()
+        self._work: SimpleQueue[Event | None] = SimpleQueue()
         self._worker: Thread | None = None
         self._dirty = False
         self._summary_at = 0.0
@@ -96,7 +100,8 @@ class Runtime:
 
     @property
     def history(self) -> History:
-        """The history, for its readers."""
+        """The history, for its readers. What was put off is in it."""
+        self._take_deferred()
         return History(self.store)
 
     def set_up(self, *, anew: bool = False) -> None:
@@ -119,7 +124,8 @@ class Runtime:
                 tokenizers=Tokenizers(config.settings.fallback_encoding),
                 hosts={name: host.provider for name, host in config.settings.hosts.items() if host.provider},
                 keep=self.keep,
-                keep_later=self.observe_later,
+                keep_later=self._observe_soon,
+                recorded=Follower(self._store.journal),
             )
 
     def enable(self) -> None:
@@ -164,11 +170,18 @@ class Runtime:
 
     def observe_later(self, exchange: Exchange) -> None:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
-        self._work.put(exchange)
+        self._deferred.put(exchange)
+        self._work.put(None)
+
+    def _observe_soon(self, exchange: Exchange) -> None:
+        if self._worker is None:
+            self._start_worker()
+        self.observe_later(exchange)
 
     def keep_later(self, record: Record) -> None:
         """Append a record on another thread, likewise."""
-        self._work.put(record)
+        self._deferred.put(record)
+        self._work.put(None)
 
     def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
         """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
@@ -201,6 +214,8 @@ class Runtime:
             return
         with guarded:
             self._take_deferred()
+            if at_exit:
+                self.meter.settle_pending()
             if at_exit and self.meter.awaits_prices:
                 self.meter.wait_for_prices(_LAST_WAIT)
             self._amend_late_prices()
@@ -231,18 +246,19 @@ class Runtime:
     def _run_worker(self) -> None:
         while True:
             wait = _PRICES_CHECK if self._meter is not None and self._meter.awaits_prices else None
-            try:
-                item = self._work.get(timeout=wait)
-            except Empty:
-                item = None
-            self._take(item)
+            done = None
+            with contextlib.suppress(Empty):
+                done = self._work.get(timeout=wait)
             with guarded:
+                self._take_deferred()
                 self._amend_late_prices()
                 if self._dirty:
                     time.sleep(max(self._summary_at + _SUMMARY_EVERY - time.monotonic(), 0))
                     self.session.fold()
                     self._write_summary()
                     self.store.checkpoint()
+            if done is not None:  # somebody waits until everything before is done
+                done.set()
 
     def _write_summary(self) -> None:
         with self._writing:
@@ -252,20 +268,14 @@ class Runtime:
                 self.write_summary()
 
     def _take_deferred(self) -> None:
-        while True:
-            try:
-                item = self._work.get_nowait()
-            except Empty:
-                return
-            self._take(item)
-
-    def _take(self, item: Exchange | Record | None) -> None:
-        """Do what was put off until now."""
-        if isinstance(item, Record):
-            with guarded:
-                self.keep(item)
-        elif item is not None:
-            self.observe(item)
+        with self._deferring, contextlib.suppress(Empty):
+            while True:
+                item = self._deferred.get_nowait()
+                with guarded:
+                    if isinstance(item, Record):
+                        self.keep(item)
+                    else:
+                        self.meter.observe_deferred(item)
 
     def _amend_late_prices(self) -> None:
         for before, amendment, after in self.meter.late_prices():
@@ -276,6 +286,8 @@ class Runtime:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
         self._lock = RLock()
         self._writing = Lock()
+        self._deferring = RLock()
+        self._deferred = SimpleQueue()
         self._work = SimpleQueue()
         self._worker = None
         self._dirty = False

@@ -1,4 +1,4 @@
-"""From the bytes of a response body to the JSON documents in it: plain JSON, a JSON array, lines of JSON, or SSE."""
+"""From the bytes of a response body to the JSON documents in it: plain JSON, an array, lines, SSE, or AWS frames."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import Any, Final, NamedTuple
 
 import msgspec
+
+from nbtokens.formats.event_stream import is_event_stream, payloads
 
 UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError)
 """What reading bytes that claim to be JSON may raise: they are none, nested without end, or not UTF-8."""
@@ -23,11 +25,13 @@ class Documents(NamedTuple):
         texts: the JSON text of each; the last one may be cut off.
         done: whether the stream's own end marker (`data: [DONE]`) was there.
         streamed: whether the body was a stream of events.
+        array: whether it was a JSON array; some are streams, what is asked for tells.
     """
 
     texts: list[bytes]
     done: bool
     streamed: bool
+    array: bool = False
 
 
 def decode(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - JSON holds anything
@@ -48,6 +52,8 @@ def _bounded(digits: str) -> int | float:
 
 def documents(body: bytes | bytearray) -> Documents:
     """Split a body into its documents. What it is shows in its bytes; content types are often missing or wrong."""
+    if body[:1] == b"\0" and is_event_stream(bytes(body)):
+        return Documents([text for text in payloads(bytes(body)) if text], done=False, streamed=True)
     data = bytes(body).removeprefix(_BOM).strip()
     if data[:1] == b"{":
         return _json_or_lines(data)
@@ -75,9 +81,9 @@ def _is_document(text: bytes) -> bool:
 
 def _array(data: bytes) -> Documents:
     try:
-        return Documents([bytes(part) for part in _ANY_JSON.decode(data)], done=False, streamed=True)
+        return Documents([bytes(part) for part in _ANY_JSON.decode(data)], done=False, streamed=False, array=True)
     except UNREADABLE:
-        return Documents([data], done=False, streamed=False)
+        return Documents([data], done=False, streamed=False, array=True)
 
 
 def _events(data: bytes) -> Documents:

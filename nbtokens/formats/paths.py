@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -16,6 +17,7 @@ EACH: Final = "[]"
 """The step that goes into every element of a list."""
 
 Steps: TypeAlias = tuple[str, ...]
+_NUMBER: Final = int | float
 
 
 def steps(path: str) -> Steps:
@@ -46,7 +48,7 @@ def last(value: Any, way: Steps) -> Any:  # noqa: ANN401 - documents hold anythi
 
 
 class Leaf(NamedTuple):
-    """One thing to read: where it is, and its kind: `str`, `dict`, or `object` for anything."""
+    """One thing to read: where it is, and its kind: `str`, `dict`, `float` for any number, `object` for anything."""
 
     path: str
     kind: type
@@ -104,7 +106,7 @@ class Selection:
             value = last(whole, way)
             if kind is str and isinstance(value, int | float):
                 value = str(value)
-            if value is None or (kind is not object and not isinstance(value, kind)):
+            if value is None or (kind is not object and not isinstance(value, _NUMBER if kind is float else kind)):
                 continue
             if kind is dict:
                 objects.append(value)
@@ -117,13 +119,21 @@ def _type_of(ways: dict[Steps, type]) -> Any:  # noqa: ANN401 - a type made at r
     """The narrowest type that holds what all `ways` (steps -> leaf type) lead to."""
     if () in ways:
         kind = ways[()]
-        return Any if kind is object else kind | None
+        return Any if kind is object else _NUMBER | None if kind is float else kind | None
     if all(way[0] == EACH for way in ways):
         element = _type_of({way[1:]: kind for way, kind in ways.items()})
         return list[element] | None  # type: ignore[valid-type]
     names = sorted({way[0] for way in ways})
-    fields = [(name, _type_of({way[1:]: kind for way, kind in ways.items() if way[0] == name}), None) for name in names]
-    return msgspec.defstruct("Selected", fields) | None
+    fields = [
+        (_attribute(name), _type_of({way[1:]: kind for way, kind in ways.items() if way[0] == name}), None)
+        for name in names
+    ]
+    return msgspec.defstruct("Selected", fields, rename={_attribute(name): name for name in names}) | None
+
+
+def _attribute(key: str) -> str:
+    """A key as the name of an attribute."""
+    return re.sub(r"\W", "_", key)
 
 
 class Branch:
@@ -136,15 +146,15 @@ class Branch:
     __slots__ = ("_branches", "_leaves", "_values")
 
     def __init__(self, paths: dict[Steps, str | None]) -> None:
-        leaves = {way[0]: path for way, path in paths.items() if len(way) == 1}
+        leaves = {_attribute(way[0]): path for way, path in paths.items() if len(way) == 1}
         heads = sorted({way[0] for way in paths if len(way) > 1})
         self._leaves = tuple(leaves.values())
         # With a single name attrgetter gives the value itself, not a tuple of one.
         self._values = attrgetter(*leaves, *leaves) if len(leaves) == 1 else attrgetter(*leaves) if leaves else None
-        self._branches = [
-            (head, Branch({way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}))
-            for head in heads
-        ]
+        self._branches = []
+        for head in heads:
+            inside = {way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}
+            self._branches.append((EACH if head == EACH else _attribute(head), Branch(inside)))
 
     def report(self, found: Any, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:  # noqa: ANN401
         """Put what is there into `values` by its path, and objects into `objects`, inner ones after outer ones."""

@@ -24,8 +24,6 @@ _PROVIDERS: Final = (
     ("api.anthropic.com", "anthropic"),
     ("aiplatform.googleapis.com", "gcp.vertex_ai"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("amazonaws.com", "aws.bedrock"),
-    ("api.aws", "aws.bedrock"),
     ("api.mistral.ai", "mistral_ai"),
     ("api.groq.com", "groq"),
     ("api.cohere.com", "cohere"),
@@ -60,13 +58,37 @@ _PROVIDERS: Final = (
     ("api.cloudflare.com", "cloudflare"),
     ("gateway.ai.cloudflare.com", "cloudflare"),
     ("api.githubcopilot.com", "github_copilot"),
+    ("api.replicate.com", "replicate"),
+    ("replicate.net", "replicate"),
+    ("api.deepgram.com", "deepgram"),
+    ("api.elevenlabs.io", "elevenlabs"),
+    ("gateway.pydantic.dev", "pydantic_gateway"),
+    ("api.arcee.ai", "arcee"),
+    ("inference.baseten.co", "baseten"),
+    ("api.minimax.io", "minimax"),
+    ("api.minimaxi.com", "minimax"),
+    ("api.novita.ai", "novita"),
+    ("open.bigmodel.cn", "zhipuai"),
+    ("api.sambanova.ai", "sambanova"),
+    ("integrate.api.nvidia.com", "nvidia"),
+    ("api.studio.nebius.ai", "nebius"),
+    ("api.hyperbolic.xyz", "hyperbolic"),
+    ("api.deepinfra.com", "deepinfra"),
+    ("dashscope.aliyuncs.com", "alibaba"),
+    ("dashscope-intl.aliyuncs.com", "alibaba"),
+    ("api.jina.ai", "jina"),
+    ("api.aleph-alpha.com", "aleph_alpha"),
 )
+_AWS: Final = (".amazonaws.com", ".api.aws", ".amazonaws.com.cn")
+_AWS_SERVICES: Final = (("bedrock", "aws.bedrock"), ("sagemaker", "aws.sagemaker"))
 
 
 @lru_cache(maxsize=1024)
 def provider_of(host: str) -> str | None:
     """The provider that answers at a host name, or None where the name tells nothing (localhost, a gateway)."""
     host = host.lower().rstrip(".")
+    if host.endswith(_AWS):  # a service of Amazon's is the first part of its name, or behind an endpoint's
+        return next((provider for service, provider in _AWS_SERVICES if service in host), None)
     for suffix, provider in _PROVIDERS:
         if host == suffix or host.endswith("." + suffix):
             return provider

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
-from nbtokens.call import Call, Usage, UsageSource
+from nbtokens.call import Call, Usage
 from nbtokens.formats.json_stream import UNREADABLE, Documents, decode, documents
 from nbtokens.formats.paths import Leaf, Selection, steps, walk
 from nbtokens.formats.request import Request, texts_of
+from nbtokens.formats.table import PENDING
+from nbtokens.formats.usage import UsageReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nbtokens.exchange import Exchange
-    from nbtokens.formats.paths import Steps
     from nbtokens.formats.table import Format
 
 _ERROR: Final = "error"
 _EVENT_TYPE: Final = "type"
+_PROGRESS: Final = "progress"
 _FIRST_ERROR_STATUS: Final = 400
-_MOST_TOKENS: Final = 2**53
+_DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
+_ERROR_NAME: Final = "x-amzn-errortype"
 
 
 class Reader:
@@ -27,44 +32,66 @@ class Reader:
 
     def __init__(self, table: Format) -> None:
         self.table = table
+        self.pattern = re.compile(rf"(?:{table.path})/?\Z")
+        prefixes = ("", *(f"{envelope}." for envelope in table.envelopes))
         self._fields = [
-            (name, [f"{inside}{path}" for path in paths for inside in ("", *_prefixes(table))])
+            (name, [f"{inside}{path}" for path in paths for inside in prefixes])
             for name, paths in table.fields.items()
+            if name != _PROGRESS
         ]
-        self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in ("", *_prefixes(table))]
-        self._usage_rows = [(_alternatives(path), name) for path, name in table.usage]
-        self._errors = [f"{inside}{_ERROR}" for inside in ("", *_prefixes(table))]
-        scalars = [path for _, paths in self._fields for path in paths]
+        self._progress = [f"{inside}{path}" for path in table.fields.get(_PROGRESS, ()) for inside in prefixes]
+        self._usage = UsageReader(table)
+        self._errors = [f"{inside}{_ERROR}" for inside in prefixes]
+        scalars = dict.fromkeys([*(path for _, paths in self._fields for path in paths), *self._progress, _EVENT_TYPE])
         self._selection = Selection(
             [
-                *(Leaf(path, str) for path in [*scalars, _EVENT_TYPE]),
-                *(Leaf(path, dict) for path in self._usage_at),
-                *(Leaf(path, object) for path in self._errors),
+                *(Leaf(path, str) for path in scalars),
+                *(Leaf(f"{inside}{path}", dict) for path in table.usage_at for inside in prefixes),
+                *(Leaf(path, object) for path in (*self._errors, *table.usage_else)),
+                *(Leaf(path, float) for path in table.usage_scalars),
             ]
         )
         self._text = [steps(path) for path in table.text]
         self._text_streamed = [steps(path) for path in table.text_streamed]
 
-    def read(self, exchange: Exchange, request: Request) -> Call:
-        """What the exchange tells, with the usage that the provider reports and no estimate."""
+    def model_in(self, path: str) -> str | None:
+        """The model that the path of a URL names, or the deployment of one."""
+        found = self.pattern.search(path)
+        named = found.groupdict().get("model") if found is not None else None
+        if named is None:
+            deployment = _DEPLOYMENT.search(path)
+            named = deployment[1] if deployment is not None else None
+        return unquote(named) if named else None
+
+    def read(self, exchange: Exchange, request: Request, asked: str | None = None) -> Call:
+        """What the exchange tells, with the usage that the provider reports and no estimate.
+
+        Args:
+            exchange: what went over the wire.
+            request: its request.
+            asked: the model that its URL names.
+        """
+        table = self.table
         found = documents(exchange.body)
-        values, usage, whole = self._gather(found)
+        values: dict[str, Any] = {}
+        parts: list[dict[str, Any]] = []
+        whole = self._selection.read(found.texts, values, parts) and bool(found.texts)
         error = self._error(exchange, values, readable=whole or bool(values))
-        reported = self._usage(usage) if usage else None
-        ended = found.done or values.get(_EVENT_TYPE) in self.table.last_events
-        source: UsageSource = "reported" if reported is not None else "none"
+        usage, raw = self._usage.read(parts, values, exchange.response_headers)
+        ended = found.done or values.get(_EVENT_TYPE) in table.last_events
         return Call(
-            api=self.table.api,
-            call_type=self.table.call_type,
-            request_model=request.text("model"),
-            max_tokens=request.number(self.table.max_tokens),
-            stream=found.streamed or request.get("stream") is True,
-            usage=reported or Usage(),
-            usage_source=source,
-            raw_usage=usage or None,
+            api=table.api,
+            call_type=self._call_type(request) if table.call_types else table.call_type,
+            request_model=self._asked(request) or asked,
+            max_tokens=request.number(table.max_tokens),
+            stream=self._is_stream(found, exchange, request),
+            usage=usage or _NO_USAGE,
+            usage_source="none" if usage is None else "reported",
+            raw_usage=raw,
             complete=(exchange.complete or ended) and error is None,
             error=error,
-            **self._texts_of_fields(values, usage),
+            pending=usage is None and error is None and not found.streamed and self._is_pending(values),
+            **self._texts_of_fields(values, raw),
         )
 
     def written(self, exchange: Exchange) -> Iterator[str]:
@@ -80,38 +107,26 @@ class Reader:
                 for value in walk(document, way):
                     yield from texts_of(value)
 
-    def _gather(self, found: Documents) -> tuple[dict[str, Any], dict[str, Any], bool]:
-        """The last value at each path, the merged usage object, and whether every document could be read."""
-        values: dict[str, Any] = {}
-        parts: list[dict[str, Any]] = []
-        whole = self._selection.read(found.texts, values, parts) and bool(found.texts)
-        usage: dict[str, Any] = {}
-        for part in parts:
-            usage.update({key: value for key, value in part.items() if value is not None})
-        return values, usage, whole
+    def _asked(self, request: Request) -> str | None:
+        for key in self.table.request_models:
+            name = request.text(key)
+            if name is not None:
+                return name
+        return None
 
-    def _usage(self, raw: dict[str, Any]) -> Usage | None:
-        counts: dict[str, int] = {}
-        for alternatives, name in self._usage_rows:
-            for way in alternatives:
-                value: Any = raw
-                for key in way:
-                    value = value.get(key) if type(value) is dict else None
-                if value is None:
-                    continue
-                if type(value) is not int or not 0 <= value < _MOST_TOKENS:
-                    value = _count(value)
-                    if value is None:
-                        continue
-                counts[name] = counts[name] + value if name in counts else value
-                break
-        if not counts:
-            return None
-        if "output_tokens" not in counts and "input_tokens" in counts and not self.table.text:
-            counts["output_tokens"] = 0  # nothing is written by an embedding
-        return Usage(**counts)
+    def _call_type(self, request: Request) -> str:
+        return next((kind for key, kind in self.table.call_types if request.holds(key)), self.table.call_type)
 
-    def _texts_of_fields(self, values: dict[str, Any], usage: dict[str, Any]) -> dict[str, str]:
+    @staticmethod
+    def _is_stream(found: Documents, exchange: Exchange, request: Request) -> bool:
+        if found.streamed or request.get("stream") is True:
+            return True
+        return found.array and "stream" in exchange.address.path.lower()
+
+    def _is_pending(self, values: dict[str, Any]) -> bool:
+        return any(values.get(path) in PENDING for path in self._progress)
+
+    def _texts_of_fields(self, values: dict[str, Any], usage: dict[str, Any] | None) -> dict[str, str]:
         texts = {}
         for name, paths in self._fields:
             for path in paths:
@@ -119,39 +134,26 @@ class Reader:
                 if value:
                     texts[name] = value
                     break
-        for key in self.table.usage_fields:
-            value = usage.get(key)
-            if isinstance(value, str) and value:
-                texts.setdefault(key, value)
+        if usage is not None:
+            for key in self.table.usage_fields:
+                value = usage.get(key)
+                if isinstance(value, str) and value:
+                    texts.setdefault(key, value)
         return texts
 
     def _error(self, exchange: Exchange, values: dict[str, Any], *, readable: bool) -> str | None:
         if exchange.error is not None:
             return exchange.error
+        failed = exchange.status is not None and exchange.status >= _FIRST_ERROR_STATUS
         for path in self._errors:
             if path in values:
-                return _error_name(values[path]) or f"HTTP {exchange.status}"
-        if exchange.status is not None and exchange.status >= _FIRST_ERROR_STATUS:
-            return f"HTTP {exchange.status}"
-        if not readable and exchange.complete:
+                return _error_name(values[path]) or (f"HTTP {exchange.status}" if failed else "error in the answer")
+        if failed:
+            return exchange.response_headers.get(_ERROR_NAME, "").partition(":")[0] or f"HTTP {exchange.status}"
+        if not readable and exchange.complete and not self.table.opaque:
             kind = exchange.response_headers.get("content-type", "no content type").partition(";")[0]
             return f"unreadable body ({kind})"
         return None
-
-
-def _prefixes(table: Format) -> tuple[str, ...]:
-    return tuple(f"{envelope}." for envelope in table.envelopes)
-
-
-def _alternatives(path: str) -> tuple[Steps, ...]:
-    return tuple(steps(part.strip()) for part in path.split("|"))
-
-
-def _count(value: Any) -> int | None:  # noqa: ANN401 - usage objects hold anything
-    """A count of tokens; some providers send floats. What is negative, endless or no number is no count."""
-    if isinstance(value, float) and 0 <= value < _MOST_TOKENS:  # also false for NaN
-        return int(value)
-    return None
 
 
 def _error_name(error: Any) -> str | None:  # noqa: ANN401 - error bodies hold anything
@@ -165,3 +167,4 @@ def _error_name(error: Any) -> str | None:  # noqa: ANN401 - error bodies hold a
 
 
 _LONGEST_NAME: Final = 80
+_NO_USAGE: Final = Usage()

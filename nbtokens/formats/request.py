@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 _as_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _as_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_FORM_MODEL: Final = re.compile(rb'\bname="model"\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,200})')
 
 
 class Request:
-    """The JSON object of a request, read key by key: what nobody asks for is not built."""
+    """The JSON object of a request, read key by key: what nobody asks for is not built. Of a form, only its model."""
 
     __slots__ = ("_keys",)
 
@@ -28,7 +30,7 @@ class Request:
             try:
                 self._keys = _as_keys.decode(body)
             except UNREADABLE:
-                self._keys = {}
+                self._keys = _of_form(body)
 
     def has_shape(self, wanted: Format) -> bool:
         """Whether it holds the keys by which a call of this format is known."""
@@ -51,13 +53,20 @@ class Request:
         return value if type(value) is str and value else None
 
     def number(self, keys: tuple[str, ...]) -> int | None:
-        """The first of these keys that holds a whole number."""
+        """The first of these keys that holds a whole number. A dot goes inside."""
         for key in keys:
-            if key in self._keys:
-                value = self.get(key)
+            name, _, inside = key.partition(".")
+            if name in self._keys:
+                value = self.get(name)
+                if inside:
+                    value = value.get(inside) if type(value) is dict else None
                 if type(value) is int:
                     return value
         return None
+
+    def holds(self, key: str) -> bool:
+        """Whether the object has this key."""
+        return key in self._keys
 
     def prefix(self, wanted: Format) -> list[bytes]:
         """The JSON text of the leading block: all keys of the prompt, but of the last one only its first element."""
@@ -73,6 +82,12 @@ class Request:
         """Every text of the prompt, in order; of anything that is not text (images, audio) nothing."""
         for key in wanted.prompt:
             yield from texts_of(self.get(key))
+
+
+def _of_form(body: bytes) -> dict[str, msgspec.Raw]:
+    """A form with a file (multipart/form-data, RFC 7578) has its fields as parts of their own."""
+    found = _FORM_MODEL.search(body) if body.startswith(b"--") else None
+    return {} if found is None else {"model": msgspec.Raw(msgspec.json.encode(found[1].decode("utf-8", "replace")))}
 
 
 def _first(text: bytes) -> bytes:

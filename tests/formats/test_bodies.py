@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 import pytest
-from reading import counts, events, read
+from reading import REQUESTS, counts, events, read
 
 from nbtokens.formats.json_stream import documents
 
@@ -55,16 +55,24 @@ def test_server_sent_events(name: str) -> None:
         json.dumps(ONE).encode() + b"\n" + json.dumps(TWO).encode(),
         json.dumps(ONE).encode() + b"\r\n" + json.dumps(TWO).encode() + b"\r\n",
         b"\xef\xbb\xbf" + json.dumps(ONE).encode() + b"\n\n" + json.dumps(TWO).encode() + b"\n",
-        json.dumps([ONE, TWO]).encode(),
-        json.dumps([ONE, TWO], indent=2).encode(),
     ],
-    ids=["lines", "CRLF", "BOM and blank line", "array", "indented array"],
+    ids=["lines", "CRLF", "BOM and blank line"],
 )
-def test_other_streams(body: bytes) -> None:
-    """Lines of JSON and an array of documents are streams too."""
+def test_lines(body: bytes) -> None:
+    """Lines of JSON are a stream too."""
     call = read(PATH, body)
     assert counts(call) == {"input_tokens": 7, "output_tokens": 5}
     assert call.stream
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_array(indent: int | None) -> None:
+    """An array of documents is read as one body; whether it is a stream, the request tells."""
+    body = json.dumps([ONE, TWO], indent=indent).encode()
+    for request, streamed in (({"stream": True}, True), ({}, False)):
+        call = read(PATH, body, {**REQUESTS[PATH], **request})
+        assert counts(call) == {"input_tokens": 7, "output_tokens": 5}
+        assert call.stream is streamed
 
 
 @pytest.mark.parametrize("body", [PRETTY, b"\n " + PRETTY + b"\n", b"\xef\xbb\xbf" + PRETTY], ids=["", "space", "BOM"])

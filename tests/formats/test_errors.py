@@ -31,9 +31,9 @@ PROSE: Final = "the prompt 'my secret' is refused"
     ids=lambda value: str(value)[:30],
 )
 def test_names(error: Any, name: str | None, status: int) -> None:  # noqa: ANN401 - any JSON value
-    """An error is named by its type, code or status, else by the HTTP status."""
+    """An error is named by its type, code or status, else by the HTTP status that tells of one."""
     call = read(CHAT, {"error": error}, status=status)
-    assert call.error == (name or f"HTTP {status}")
+    assert call.error == (name or ("error in the answer" if status == 200 else f"HTTP {status}"))
     assert call.complete is False
     assert call.usage_source == "none"
 

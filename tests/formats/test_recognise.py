@@ -32,6 +32,7 @@ TEXT: Final = "Why is the sky blue?"
         ("/anthropic/v1/messages", "anthropic.messages"),
         ("/v1/messages/count_tokens", None),
         ("/v1/messages/batches", None),
+        ("/v1/threads/thread_1/messages", None),
         ("/v1/responses/resp_1", None),
         ("/v1/responses/resp_1/cancel", None),
         ("/v1/my-embeddings-are-here", None),
@@ -41,10 +42,29 @@ TEXT: Final = "Why is the sky blue?"
     ],
 )
 def test_paths(path: str, api: str | None) -> None:
-    """A format is known by the end of its path, whatever stands before it, and only for POST."""
+    """A format is known by the end of its path, whatever stands before it, and only for its method."""
     reader = recognise("POST", path)
     assert (reader.table.api if reader else None) == api
-    assert all(recognise(method, path) is None for method in ("GET", "PUT", "DELETE", "HEAD", "OPTIONS", "post"))
+    assert all(recognise(method, path) is None for method in ("PUT", "DELETE", "HEAD", "OPTIONS", "post"))
+
+
+@pytest.mark.parametrize(
+    ("path", "api"),
+    [
+        ("/v1/responses/resp_1", "openai.responses"),
+        ("/v1/responses/resp_1/input_items", None),
+        ("/v1/chat/completions/chatcmpl-1", "openai.chat"),
+        ("/v1/chat/completions", None),
+        ("/v1/threads/thread_1/runs/run_1", "openai.runs"),
+        ("/v1/threads/thread_1/runs", None),
+        ("/v1/messages/batches/msgbatch_1/results", None),
+        ("/v1/models", None),
+    ],
+)
+def test_what_is_got(path: str, api: str | None) -> None:
+    """Answers that are fetched later are known by their own paths."""
+    reader = recognise("GET", path)
+    assert (reader.table.api if reader else None) == api
 
 
 @pytest.mark.parametrize("path", REQUESTS)
