@@ -124,7 +124,7 @@ class Runtime:
                 tokenizers=Tokenizers(config.settings.fallback_encoding),
                 hosts={name: host.provider for name, host in config.settings.hosts.items() if host.provider},
                 keep=self.keep,
-                keep_later=self._observe_soon,
+                keep_later=self.observe_later,
                 recorded=Follower(self._store.journal),
             )
 
@@ -172,11 +172,6 @@ class Runtime:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
         self._deferred.put(exchange)
         self._work.put(None)
-
-    def _observe_soon(self, exchange: Exchange) -> None:
-        if self._worker is None:
-            self._start_worker()
-        self.observe_later(exchange)
 
     def keep_later(self, record: Record) -> None:
         """Append a record on another thread, likewise."""
