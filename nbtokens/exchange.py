@@ -53,7 +53,7 @@ class Address(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.server}{self.path}"
 
 
-class Exchange(msgspec.Struct, eq=False):
+class Exchange(msgspec.Struct, eq=False, weakref=True):
     """One attempt to get an answer from a server. A transport fills it in; the meter reads it once.
 
     Attributes:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from nbtokens.config import Config, load_config
 from nbtokens.context import read_environment
@@ -48,6 +49,8 @@ class Runtime:
     Attributes:
         notices: sentences for the user that nobody has shown yet.
         subscribers: called with every record, on the thread that made the call.
+        watchers: called, on whatever thread, when a request begins and when a record is kept, so when figures change.
+        in_flight: the requests that have not come to their end; of those that are lost on the way, none stays.
     """
 
     def __init__(self) -> None:
@@ -67,6 +70,8 @@ class Runtime:
         self._told: set[str] = set()
         self.notices: list[str] = []
         self.subscribers: list[Callable[[Record], None]] = []
+        self.watchers: list[Callable[[], None]] = []
+        self.in_flight: WeakSet[Exchange] = WeakSet()
         self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
 
     @property
@@ -157,14 +162,17 @@ class Runtime:
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent."""
+        self.in_flight.add(exchange)
         for scope in exchange.place.scopes:
             if type(scope) is OperationRun:
                 scope.begin()
         if self._meter is not None:
             self._meter.begin(exchange)
+        self._tell_watchers()
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
+        self.in_flight.discard(exchange)
         if self._meter is not None:
             self._meter.observe(exchange)
 
@@ -190,7 +198,13 @@ class Runtime:
             for subscriber in self.subscribers:
                 with guarded:
                     subscriber(record)
+        self._tell_watchers()
         self._wake()
+
+    def _tell_watchers(self) -> None:
+        for watcher in self.watchers:
+            with guarded:
+                watcher()
 
     def tell(self, sentence: str) -> None:
         """Say something to the user, once: in the log, and where a notebook is, under the cell."""
@@ -285,6 +299,7 @@ class Runtime:
         self._deferred = SimpleQueue()
         self._work = SimpleQueue()
         self._worker = None
+        self.in_flight = WeakSet()
         self._dirty = False
         self.session.after_fork()
         if self._store is not None:

@@ -15,7 +15,9 @@ from nbtokens.notebook.cell_magic import options_of, without_magic
 from nbtokens.notebook.cells import Cells, CellTally, notebook_path
 from nbtokens.notebook.live import LivePanel
 from nbtokens.notebook.magics import TokensMagics
+from nbtokens.notebook.platforms import warning_about_disk
 from nbtokens.notebook.preferences import NbTokens
+from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
 from nbtokens.reports.hidden import without_money
@@ -45,6 +47,8 @@ class Extension:
         self._depth = 0
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
+        self._timeline = Timeline(self.runtime.session.started_at)
+        self._in_kernel = getattr(shell, "kernel", None) is not None
 
     def install(self) -> None:
         """Hook the clients, and listen to the shell."""
@@ -59,6 +63,10 @@ class Extension:
         self.shell.register_magics(TokensMagics(self))
         configurables: list[Any] = self.shell.configurables
         configurables.append(self.preferences)
+        self.runtime.subscribers.append(self._timeline.add)
+        warning = warning_about_disk(self.runtime.config.folder)
+        if warning is not None:
+            self.runtime.tell(warning)
         self.cells.enter(None)
         self._depth = 1
 
@@ -79,6 +87,8 @@ class Extension:
         logging.getLogger("nbtokens").removeHandler(_silent)
         if self._panel is not None:
             self._panel.close()
+        if self._timeline.add in self.runtime.subscribers:
+            self.runtime.subscribers.remove(self._timeline.add)
         self.cells.leave()
         self.runtime.disable()
 
@@ -104,6 +114,8 @@ class Extension:
             self.runtime.settle()
             if tally is not None:
                 self._show_figures(tally, options)
+            if self._panel is not None:
+                self._panel.refresh_static()
             self._show_notices()
 
     def _without_prompts(self, info: ExecutionInfo) -> str:
@@ -137,8 +149,13 @@ class Extension:
     def panel(self) -> LivePanel:
         """The shell's live panel."""
         if self._panel is None or self._panel.closed:
-            self._panel = LivePanel(self.runtime)
+            self._panel = LivePanel(self.runtime, self._timeline, self.preferences, widgets=self._in_kernel)
         return self._panel
+
+    def figures_changed(self) -> None:
+        """What is shown is to be shown anew, though no call was made."""
+        for watcher in self.runtime.watchers:
+            watcher()
 
     def cells_report(self, *, session: bool) -> Report:
         """The notebook's cells by cost; where no notebook is known, those of this session."""

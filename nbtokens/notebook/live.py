@@ -1,91 +1,136 @@
-"""The live panel: session and cumulative figures that keep themselves current while cells run."""
+"""The live panel: session and cumulative figures that keep themselves current while cells run.
+
+A notebook's file keeps two things of it: the widget, which lives as long as a front end can ask the kernel or has
+the widget's state; and the same figures as HTML and text, an output of its own, which every reader of the file shows.
+Where the widget lives, it hides the other.
+"""
 
 from __future__ import annotations
 
-import threading
-import weakref
-from typing import TYPE_CHECKING, Any, Final
+import uuid
+from typing import TYPE_CHECKING, Final
 
-from nbtokens.guard import guarded
-from nbtokens.reports.html import html
-from nbtokens.reports.live import live_report
-from nbtokens.reports.text import text
+from IPython.display import display, update_display
+
+from nbtokens.notebook.platforms import prepare_widgets
+from nbtokens.notebook.ticker import Ticker
+from nbtokens.reports.live import Limit, Live, live, live_html, live_text
 
 if TYPE_CHECKING:
-    from nbtokens.record import Record
+    from collections.abc import Callable, Sequence
+
+    from nbtokens.notebook.preferences import NbTokens
+    from nbtokens.notebook.timeline import Timeline
     from nbtokens.runtime import Runtime
 
 _PAUSE: Final = 0.2
 """Seconds between two updates: at most five in a second, however many calls there are."""
 
+_STATIC: Final = "nbtokens-static"
+_HIDE_STATIC: Final = f"<style>.{_STATIC} {{ display: none }}</style>"
+
 
 class LivePanel:
-    """A widget with the figures, and the same figures as static HTML and text for where no widget can live.
+    """A widget with the figures, and the same figures for where no widget can live.
 
     Displayed twice, both show the same. It stops to update when nobody holds it any more, or with `close`.
+
+    Args:
+        runtime: whose figures they are.
+        timeline: how the session's cost has grown.
+        preferences: whether money is shown.
+        limits: the budgets in force.
+        widgets: whether there is a front end that may show widgets; a terminal shows text.
+
+    Attributes:
+        widget: to be put among widgets of one's own.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        timeline: Timeline,
+        preferences: NbTokens,
+        limits: Callable[[], Sequence[Limit]] = tuple,
+        *,
+        widgets: bool = True,
+    ) -> None:
         import ipywidgets  # noqa: PLC0415 - a tenth of a second, only where a panel is asked for
 
         self._runtime = runtime
-        self.widget = ipywidgets.HTML(value=self._html())
-        self._changed = threading.Event()
-        self._closed = threading.Event()
-        self._subscriber = _subscriber(self._changed)
-        runtime.subscribers.append(self._subscriber)
-        weakref.finalize(self, _let_go, runtime, self._subscriber, self._changed, self._closed)
-        args = (weakref.ref(self), self._changed, self._closed)
-        threading.Thread(target=_keep_current, args=args, name="nbtokens-live", daemon=True).start()
+        self._timeline = timeline
+        self._preferences = preferences
+        self._limits = limits
+        self._has_widgets = widgets
+        self._static_id: str | None = None
+        self._static: dict[str, str] = {}
+        self.widget = ipywidgets.HTML(value=self._value())
+        self._ticker = Ticker(self.update, _PAUSE)
+        runtime.watchers.append(self._ticker.wake)
 
     def update(self) -> None:
-        """Show the present figures."""
-        self.widget.value = self._html()
+        """Show the present figures. The widget may be told from any thread; nothing is printed or displayed."""
+        self.widget.value = self._value()
+
+    def refresh_static(self) -> None:
+        """Bring the static form up to date, where it is displayed: to be called at the end of a cell only.
+
+        From another thread, or at another time, it could land in the output of another cell.
+        """
+        if self._static_id is None:
+            return
+        static = self._static_bundle()
+        if static != self._static:
+            self._static = static
+            update_display(static, display_id=self._static_id, raw=True)  # type: ignore[no-untyped-call]
 
     @property
     def closed(self) -> bool:
         """Whether it has stopped to update."""
-        return self._closed.is_set()
+        return self._ticker.closed
 
     def close(self) -> None:
         """Stop to update; the last figures stay."""
-        _let_go(self._runtime, self._subscriber, self._changed, self._closed)
+        self._ticker.close()
+        if self._ticker.wake in self._runtime.watchers:
+            self._runtime.watchers.remove(self._ticker.wake)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - IPython's own signature
-        self.update()
-        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_())
-        report = self._report()
-        return bundle | {"text/html": html(report), "text/plain": text(report)}
+    def __del__(self) -> None:
+        if hasattr(self, "_ticker"):
+            self.close()
 
-    def _report(self) -> Any:  # noqa: ANN401 - see live_report
-        return live_report(self._runtime.session, self._runtime.history)
+    def __repr__(self) -> str:
+        return live_text(self._now())
 
-    def _html(self) -> str:
-        return html(self._report())
-
-
-def _subscriber(changed: threading.Event) -> Any:  # noqa: ANN401 - a function
-    def on_record(_: Record) -> None:
-        if not changed.is_set():
-            changed.set()
-
-    return on_record
-
-
-def _let_go(runtime: Runtime, subscriber: Any, changed: threading.Event, closed: threading.Event) -> None:  # noqa: ANN401
-    closed.set()
-    changed.set()
-    if subscriber in runtime.subscribers:
-        runtime.subscribers.remove(subscriber)
-
-
-def _keep_current(panel: weakref.ref[LivePanel], changed: threading.Event, closed: threading.Event) -> None:
-    while changed.wait() and not closed.is_set():
-        changed.clear()
-        here = panel()
-        if here is None:
+    def _ipython_display_(self) -> None:
+        if not self._has_widgets:
+            print(self)  # noqa: T201 - asked for
             return
-        with guarded:
-            here.update()
-        del here
-        closed.wait(_PAUSE)
+        prepare_widgets()
+        self.update()
+        # Readers that show no widgets show the empty texts in its place, and the figures after them.
+        widget = {**self.widget._repr_mimebundle_(), "text/html": "", "text/plain": ""}
+        display(widget, raw=True)  # type: ignore[no-untyped-call]
+        self._static_id = self._static_id or uuid.uuid4().hex
+        self._static = self._static_bundle()
+        display(self._static, display_id=self._static_id, raw=True)  # type: ignore[no-untyped-call]
+
+    def _now(self) -> Live:
+        timeline, session = self._timeline, self._runtime.session
+        timeline.follow(session.started_at)
+        return live(
+            session,
+            self._runtime.history,
+            in_flight=len(self._runtime.in_flight),
+            tokens_per_second=timeline.speed(),
+            growth=timeline.growth(),
+            limits=self._limits(),
+            hide_cost=self._preferences.hide_cost,
+        )
+
+    def _value(self) -> str:
+        return _HIDE_STATIC + live_html(self._now())
+
+    def _static_bundle(self) -> dict[str, str]:
+        now = self._now()
+        return {"text/html": f'<div class="{_STATIC}">{live_html(now)}</div>', "text/plain": live_text(now)}

@@ -89,6 +89,7 @@ class TokensMagics(Magics):
                 f"%tokens {preference.replace('_', '-')} takes `on` or `off`, not {' '.join(arguments)!r}."
             )
         setattr(self._extension.preferences, preference, arguments != ["off"])
+        self._extension.figures_changed()
 
     def _live(self, _: list[str]) -> LivePanel:
         return self._extension.panel()
@@ -111,6 +112,7 @@ class TokensMagics(Magics):
     def _reset(self, _: list[str]) -> None:
         self._runtime.session.reset(datetime.now(UTC))
         self._extension.cells.last_with_calls = None
+        self._extension.figures_changed()
 
     def _help(self, _: list[str]) -> None:
         print(HELP)  # noqa: T201 - asked for

@@ -1,27 +1,169 @@
-"""What the live panel shows."""
+"""What the live panel shows: as a value that is taken at one moment, and as text and HTML that show all of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
 
-from nbtokens.amounts import local_time
-from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, figures
+from nbtokens.amounts import count, local_time, speed
+from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, cost_of, figures
+from nbtokens.reports.hidden import without_money
+from nbtokens.reports.html import html
 from nbtokens.reports.report import Report, Table
+from nbtokens.reports.text import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbtokens.views import History, Session
 
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_TEXT_STEPS: Final = 40
+_TEXT_BAR: Final = 20
+_WIDTH, _HEIGHT, _EDGE = 160, 28, 2
 
-def live_report(session: Session, history: History) -> Report:
-    """Session and cumulative figures side by side, the session's by model, and when the last call was."""
+_ROW: Final = "display: flex; flex-wrap: wrap; gap: 4px 24px; align-items: flex-end; margin: 0 0 6px 0"
+_BIG: Final = "font-size: 1.6em; font-weight: 600; line-height: 1.2"
+_PALE: Final = "opacity: 0.75; font-size: 0.9em"
+_LINE: Final = "var(--jp-brand-color1, #1976d2)"
+_TROUGH: Final = "background: rgba(128, 128, 128, 0.25); width: 240px; height: 8px; border-radius: 4px"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of a budget is used.
+
+    Attributes:
+        name: what it is for, and its limit: `session, $5.00`.
+        used: the share of it that is used: 0.82 is 82 %.
+        near: the share from which on it is near its end.
+    """
+
+    name: str
+    used: float
+    near: float = 0.8
+
+    @property
+    def state(self) -> str:
+        """In words, for those who don't see the colour."""
+        return "used up" if self.used >= 1 else "near the limit" if self.used >= self.near else ""
+
+    @property
+    def colour(self) -> str:
+        """Of the bar; these three can be told apart by the colour-blind, in light and dark."""
+        return "#d73a49" if self.used >= 1 else "#e69f00" if self.used >= self.near else "#3a87c8"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The panel's figures at one moment.
+
+    Attributes:
+        report: session and all time, and the session by model.
+        costs: what the session and all time cost; empty where money is hidden.
+        in_flight: how many requests wait for their answer or its end.
+        speed: output tokens per second of the last seconds; None where nothing was written in them.
+        growth: the session's cost, USD, step by step; empty where there is none, or money is hidden.
+        limits: the budgets in force.
+    """
+
+    report: Report
+    costs: tuple[tuple[str, str], ...]
+    in_flight: int
+    speed: float | None
+    growth: tuple[float, ...]
+    limits: tuple[Limit, ...]
+
+    @property
+    def now(self) -> str:
+        """What happens at this moment, in a line."""
+        calls = "1 call" if self.in_flight == 1 else f"{count(self.in_flight) if self.in_flight else 'no'} calls"
+        return f"{calls} in flight" + (f" · {speed(self.speed)} now" if self.speed is not None else "")
+
+
+def live(  # noqa: PLR0913 - one for each thing that is shown
+    session: Session,
+    history: History,
+    *,
+    in_flight: int = 0,
+    tokens_per_second: float | None = None,
+    growth: Sequence[float] = (),
+    limits: Sequence[Limit] = (),
+    hide_cost: bool = False,
+) -> Live:
+    """Take the figures as they are now."""
     totals = session.totals
     sums, every = totals.sums(), history.sums
-    rows = (("this session", *figures(sums)), ("all time", *figures(every)))
-    return Report(
+    report = Report(
         "LLM usage, live",
         (
-            Table("", ("", *FIGURE_COLUMNS), rows),
+            Table("", ("", *FIGURE_COLUMNS), (("this session", *figures(sums)), ("all time", *figures(every)))),
             by_table("this session, by model", "model", totals.by("model"), "(no model)"),
             f"last call: {local_time(every.last_at)}",
         ),
     )
+    if hide_cost:
+        return Live(without_money(report), (), in_flight, tokens_per_second, (), tuple(limits))
+    costs = (("this session", cost_of(sums)), ("all time", cost_of(every)))
+    grown = tuple(growth) if sums.cost_usd else ()
+    return Live(report, costs, in_flight, tokens_per_second, grown, tuple(limits))
+
+
+def live_text(now: Live) -> str:
+    """The figures as lines of text."""
+    lines = [now.now]
+    if now.growth:
+        lines.append(f"cost of this session over time: {_bars(now.growth)}")
+    for limit in now.limits:
+        filled = min(round(limit.used * _TEXT_BAR), _TEXT_BAR)
+        bar = "█" * filled + "░" * (_TEXT_BAR - filled)
+        lines.append(f"{limit.name}: {bar} {_percent(limit)}")
+    return f"{text(now.report)}\n\n" + "\n".join(lines)
+
+
+def live_html(now: Live) -> str:
+    """The same as one `div`, which needs no script and no network."""
+    big = "".join(
+        f'<div><div style="{_PALE}">{escape(name)}</div><div style="{_BIG}">{escape(cost)}</div></div>'
+        for name, cost in now.costs
+    )
+    limits = "".join(map(_limit, now.limits))
+    head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}<div style="{_PALE}">{escape(now.now)}</div></div>'
+    return f'<div class="nbtokens-live">{head}{limits}{html(now.report)}</div>'
+
+
+def _bars(growth: tuple[float, ...]) -> str:
+    most = growth[-1] or 1.0
+    steps = growth if len(growth) <= _TEXT_STEPS else growth[-1 :: -(-len(growth) // -_TEXT_STEPS)][::-1]
+    return "".join(_BARS[min(int(value / most * len(_BARS)), len(_BARS) - 1)] for value in steps)
+
+
+def _sparkline(growth: tuple[float, ...]) -> str:
+    if not growth:
+        return ""
+    most = growth[-1] or 1.0
+    values = (0.0, *growth)
+    points = " ".join(
+        f"{_EDGE + place * (_WIDTH - 2 * _EDGE) / (len(values) - 1):.1f},"
+        f"{_HEIGHT - _EDGE - value / most * (_HEIGHT - 2 * _EDGE):.1f}"
+        for place, value in enumerate(values)
+    )
+    return (
+        f'<svg role="img" aria-label="cost of this session over time" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}"><title>cost of this session over time</title>'
+        f'<polyline points="{points}" fill="none" style="stroke: {_LINE}" stroke-width="2"/></svg>'
+    )
+
+
+def _limit(limit: Limit) -> str:
+    width = min(max(limit.used, 0.0), 1.0)
+    return (
+        f'<div style="{_ROW}; align-items: center"><div>{escape(limit.name)}</div>'
+        f'<div style="{_TROUGH}"><div style="background: {limit.colour}; width: {width:.0%}; height: 8px; '
+        f'border-radius: 4px"></div></div><div>{escape(_percent(limit))}</div></div>'
+    )
+
+
+def _percent(limit: Limit) -> str:
+    return f"{limit.used:.0%}" + (f", {limit.state}" if limit.state else "")

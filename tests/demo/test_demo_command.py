@@ -37,7 +37,7 @@ def demo(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess
 
 def records(project: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads((project / ".metrics" / "usage_history.json").read_text())
-    return rows
+    return [row for row in rows if row["kind"] == "call"]
 
 
 def make_project(folder: Path) -> Path:
@@ -93,10 +93,12 @@ def test_tour_shows_its_figures(simulated_demo: ToldDemo) -> None:
         bundle = outputs[cell][-1].data
         assert "text/html" in bundle
         assert "simulated-model" in bundle["text/plain"]
-    assert "application/vnd.jupyter.widget-view+json" in outputs["live"][-1].data
+    widget, static = outputs["live"]
+    assert "application/vnd.jupyter.widget-view+json" in widget.data
     widgets = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"].state.values()
     output_tokens = sum(row["output_tokens"] for row in records(simulated_demo.project))
     assert [widget for widget in widgets if f">{output_tokens:,}<" in widget.state.get("value", "")]
+    assert f">{output_tokens:,}<" in static.data["text/html"]
     assert "answer is simulated" in outputs["chat"][0].text
     assert not [output for each in outputs.values() for output in each if output.output_type == "error"]
 

@@ -38,6 +38,7 @@ class Ran:
 
     Attributes:
         displays: what it displayed, as MIME bundles, in order.
+        updates: what it changed of earlier displays, as MIME bundles, by the display's id.
         out: what it printed, without colours; a shell in this process prints its results and tracebacks too.
         err: what it printed as errors.
         value: the value of its last expression; of a kernel's cell, as a MIME bundle.
@@ -47,6 +48,7 @@ class Ran:
     """
 
     displays: list[dict[str, Any]] = field(default_factory=list)
+    updates: dict[str, dict[str, Any]] = field(default_factory=dict)
     out: str = ""
     err: str = ""
     value: Any = None
@@ -152,6 +154,8 @@ class Kernel:
                 ran.err += content["text"]
             case "display_data":
                 ran.displays.append(content["data"])
+            case "update_display_data":
+                ran.updates[content["transient"]["display_id"]] = content["data"]
             case "execute_result":
                 ran.value = content["data"]
             case "error":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from running import wait_until
 
+from nbtokens.record import Record
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from running import Kernel, Shell
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -25,24 +26,14 @@ def _calls(html: str) -> int:
 
 
 def test_a_terminal_shows_text(shell: Shell) -> None:
-    """A terminal, which has no widgets, shows the figures as text."""
+    """A terminal, which has no widgets, shows the figures as text, with what the cost has grown to."""
     shell("ask()")
     out = shell("%tokens live").out
     assert "LLM usage, live\n" in out
     assert re.search(r"this session +1 ", out)
-    assert "HTML(" not in out
-    assert "LivePanel" not in out
-
-
-def test_widget_html_and_text_in_one(shell: Shell) -> None:
-    """The display holds the widget, and the same figures as HTML and as text for where no widget can live."""
-    shell("ask()")
-    panel = shell("%tokens live").value
-    bundle = panel._repr_mimebundle_()
-    assert bundle[WIDGET]["model_id"] == panel.widget.model_id
-    assert bundle["text/html"] == panel.widget.value
-    assert _calls(bundle["text/html"]) == 1
-    assert re.search(r"all time +1 ", bundle["text/plain"])
+    assert "no calls in flight" in out
+    assert "cost of this session over time: █" in out
+    assert "<" not in out
 
 
 def test_keeps_itself_current(shell: Shell) -> None:
@@ -55,15 +46,6 @@ def test_keeps_itself_current(shell: Shell) -> None:
     wait_until(lambda: _calls(panel.widget.value) == 9)
 
 
-def test_two_displays_one_widget(shell: Shell) -> None:
-    """Displayed twice it is one widget, so that both displays show the same."""
-    first = shell("%tokens live").value
-    second = shell("%tokens live").value
-    assert first._repr_mimebundle_()[WIDGET]["model_id"] == second._repr_mimebundle_()[WIDGET]["model_id"]
-    shell("ask()")
-    wait_until(lambda: _calls(first.widget.value) == 1)
-
-
 def test_close(shell: Shell) -> None:
     """Closed, it keeps its last figures and costs nothing; asked for again, it is current, and stays so."""
     panel = shell("%tokens live").value
@@ -72,11 +54,11 @@ def test_close(shell: Shell) -> None:
     panel.close()
     panel.close()
     wait_until(lambda: not _panel_threads())
-    assert runtime().subscribers == []
+    assert runtime().watchers == []
     shell("ask()")
     assert _calls(panel.widget.value) == 1
     again = shell("%tokens live").value
-    assert _calls(again._repr_mimebundle_()["text/html"]) == 2
+    assert _calls(again.widget.value) == 2
     shell("ask()")
     wait_until(lambda: _calls(again.widget.value) == 3)
 
@@ -98,32 +80,117 @@ def test_a_panel_that_nobody_holds_ends(shell: Shell) -> None:
     wait_until(lambda: len(_panel_threads()) == 1)
 
 
-def test_follows_reset_and_off(shell: Shell, ledger: Ledger) -> None:
-    """Displayed after a reset it counts from zero; while recording is off it stands still."""
+def test_follows_reset_off_and_hidden_money(shell: Shell) -> None:
+    """After a reset it counts from zero; while recording is off it stands still; hidden money is hidden here too."""
     panel = shell("%tokens live").value
     shell("ask()")
+    wait_until(lambda: "<polyline" in panel.widget.value)
+    assert "$0." in panel.widget.value
+    shell("%tokens hide-cost")
+    wait_until(lambda: "$" not in panel.widget.value)
+    assert "<polyline" not in panel.widget.value
     shell("%tokens reset")
-    assert _calls(panel._repr_mimebundle_()["text/html"]) == 0
+    wait_until(lambda: _calls(panel.widget.value) == 0)
     shell("%tokens off")
     shell("ask()")
-    assert _calls(panel._repr_mimebundle_()["text/html"]) == 0
+    panel.update()
+    assert _calls(panel.widget.value) == 0
+
+
+def test_calls_in_flight(shell: Shell) -> None:
+    """A request that was sent and has no answer yet is in flight, a stream until its end; then none is."""
+    panel = shell("%tokens live").value
+    shell(
+        "question = [{'role': 'user', 'content': 'hi'}]\n"
+        "streams = [gpt.chat.completions.create(model='gpt-5', messages=question, stream=True) for _ in range(2)]"
+    )
+    wait_until(lambda: "2 calls in flight" in panel.widget.value)
+    shell("answer = list(streams.pop())")
+    wait_until(lambda: "1 call in flight" in panel.widget.value)
+    shell("streams.pop().close()")
+    wait_until(lambda: "no calls in flight" in panel.widget.value)
+    assert "tok/s now" in panel.widget.value
+
+
+def test_a_late_price(shell: Shell) -> None:
+    """A price that comes after its call changes the panel too."""
+    panel = shell("%tokens live").value
+    woken = []
+    runtime().watchers.append(lambda: woken.append(True))
+    try:
+        runtime().keep(Record(v=1, kind="amend", id="a", ref="b", started_at=datetime.now(UTC)))
+    finally:
+        runtime().watchers.pop()
+    assert woken == [True]
+    assert not panel.closed
 
 
 def test_in_a_kernel(kernel: Kernel) -> None:
-    """A notebook gets widget, HTML and text; calls in a thread reach the widget as messages while no cell runs."""
+    """A notebook gets a widget and, as an output of its own, the same figures as HTML and text."""
     kernel("%tokens reset")
-    shown = kernel("%tokens live").value
-    assert {WIDGET, "text/html", "text/plain"} <= set(shown)
-    assert _calls(shown["text/html"]) == 0
-    model = shown[WIDGET]["model_id"]
+    shown = kernel("%tokens live")
+    widget, static = shown.displays
+    assert (widget["text/html"], widget["text/plain"]) == ("", "")
+    assert WIDGET not in static
+    assert _calls(static["text/html"]) == 0
+    assert "LLM usage, live" in static["text/plain"]
+    again = kernel("%tokens live").displays[0]
+    assert again[WIDGET]["model_id"] == widget[WIDGET]["model_id"]
+
+
+def test_threads_reach_the_widget_and_no_cell(kernel: Kernel) -> None:
+    """Calls in a thread change the widget while no cell runs, and while another one does; they put out nothing else."""
+    kernel("%tokens reset")
+    model = kernel("%tokens live").displays[0][WIDGET]["model_id"]
     kernel("threading.Timer(0.3, lambda: [ask() for _ in range(3)]).start()")
     values: list[int] = []
     while 3 not in values:
         message = kernel.next_message()
+        assert message["msg_type"] in ("comm_msg", "status")
         values += _new_values(message, model)
     assert values == sorted(values)
-    again = kernel("%tokens live").value
-    assert again[WIDGET]["model_id"] == model
+
+
+def test_current_while_a_long_cell_runs(kernel: Kernel) -> None:
+    """The widget shows a cell's first calls before the cell ends."""
+    kernel("%tokens reset")
+    model = kernel("%tokens live").displays[0][WIDGET]["model_id"]
+    request = kernel.send("go = False\nfor n in range(2):\n    ask()\nwhile not go:\n    time.sleep(0.01)")
+    values: list[int] = []
+    while 2 not in values:
+        values += _new_values(kernel.next_message(), model)
+    kernel.manager.interrupt_kernel()
+    assert kernel.wait(request, fails=True).error == "KeyboardInterrupt"
+
+
+def test_the_static_form_is_refreshed_when_a_cell_ends(kernel: Kernel) -> None:
+    """It is updated in its place at the end of each cell that changed a figure, and only then."""
+    kernel("%tokens reset")
+    kernel("%tokens live")
+    ran = kernel("ask();")
+    assert ran.displays == []
+    [static] = ran.updates.values()
+    assert _calls(static["text/html"]) == 1
+    assert re.search(r"this session +1 ", static["text/plain"])
+    assert set(kernel("ask();").updates) == set(ran.updates)
+    kernel("time.sleep(0)")
+    assert WIDGET not in static
+
+
+def test_at_most_five_updates_a_second(kernel: Kernel) -> None:
+    """However many calls come, the widget is told no more often than its pause allows: far fewer times than calls."""
+    kernel("%tokens reset")
+    model = kernel("%tokens live").displays[0][WIDGET]["model_id"]
+    request = kernel.send("began = time.monotonic()\nfor n in range(300):\n    ask()\nprint(time.monotonic() - began)")
+    values: list[int] = []
+    took = None
+    while took is None or 300 not in values:
+        message = kernel.next_message()
+        values += _new_values(message, model)
+        if message["msg_type"] == "stream" and message["parent_header"].get("msg_id") == request:
+            took = float(message["content"]["text"])
+    kernel.client.get_shell_msg(timeout=20)
+    assert len(values) <= took * 5 + 3
 
 
 def _new_values(message: dict[str, Any], model: str) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 
 from nbtokens.amounts import local_time
 from nbtokens.history.store import Store
-from nbtokens.reports.live import live_report
+from nbtokens.reports.live import live
 from nbtokens.reports.overview import cell_report, overview
 from nbtokens.reports.report import Table
 from nbtokens.tally import Tally
@@ -104,7 +104,7 @@ def test_live(store: Store, session: Session, make_record: Callable[..., Record]
     store.append(old)
     store.append(record)
     session.add(record)
-    report = live_report(session, History(store))
+    report = live(session, History(store)).report
     tables = _tables(report)
     assert [row[:2] for row in tables[""]] == [("this session", "1"), ("all time", "2")]
     assert [row[0] for row in tables["this session, by model"]] == ["new"]
