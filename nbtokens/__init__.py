@@ -26,7 +26,9 @@ from nbtokens.views import History, Session
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbtokens.analysis.token_stats import Summaries
     from nbtokens.context import TagValue
+    from nbtokens.questions.in_code import When
 
 __all__ = [
     "ConfigError",
@@ -44,8 +46,10 @@ __all__ = [
     "load_ipython_extension",
     "operation",
     "record",
+    "report",
     "run_id",
     "session",
+    "stats",
     "unload_ipython_extension",
 ]
 
@@ -87,6 +91,56 @@ def session() -> Session:
 def history() -> History:
     """Every call that was ever recorded in this project."""
     return runtime().history
+
+
+def stats(  # noqa: PLR0913 - each is a way to say which calls
+    by: str | None = None,
+    *,
+    since: When | None = None,
+    until: When | None = None,
+    run: str | None = None,
+    model: str | None = None,
+    operation: str | None = None,
+    user: str | None = None,
+    notebook: str | None = None,
+    session: str | None = None,
+) -> Summaries | dict[str | None, Summaries]:
+    """Statistics over the calls of the history that succeeded.
+
+    Args:
+        by: "model", "operation", "notebook", "cell", "user", "day", "week", "month", "session", "run_id", or the
+            name of a tag: statistics for each group.
+        since: only calls from then on: a time, a timedelta or text as "7d" (so long ago), or a date as text.
+        until: only calls before then.
+        run: only calls of this `run_id`.
+        model: only calls of this model.
+        operation: only calls of this operation.
+        user: only calls of this user.
+        notebook: only calls of this notebook.
+        session: only calls of this session.
+
+    Returns:
+        For each of input_tokens, output_tokens, total_tokens (tokens), duration_s (seconds), tokens_per_second and
+        cost_usd: count, avg, min, max, p50, p95, p99, sum. With `by`, that for each group.
+
+    Raises:
+        NbtokensError: a text says no time.
+    """
+    from nbtokens.questions import in_code  # noqa: PLC0415 - not on the path of a call
+
+    only = {"run": run, "model": model, "operation": operation, "user": user, "notebook": notebook, "session": session}
+    return in_code.stats(by, since, until, only)
+
+
+def report(*, detailed: bool = False) -> None:
+    """Print the token usage report of this kernel's or process's calls.
+
+    Args:
+        detailed: with a breakdown by operation and by model.
+    """
+    from nbtokens.questions import in_code  # noqa: PLC0415 - not on the path of a call
+
+    print(in_code.session_report(detailed=detailed))  # noqa: T201 - asked for
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from nbtokens.commands.ask import Ask
 from nbtokens.commands.demo import Demo
-from nbtokens.commands.summary import Summary
+from nbtokens.commands.report import Report
+from nbtokens.commands.run import Run
+from nbtokens.commands.tail import Tail
 from nbtokens.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "demo": Demo(),
-    "summary": Summary(),
+    "run": Run(),
+    "report": Report(),
+    "tail": Tail(),
     **{name: Ask(question) for name, question in QUESTIONS.items()},
 }
 """What one types after `nbtokens` -> what does it, in the order of the help."""

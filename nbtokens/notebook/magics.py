@@ -33,6 +33,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
     %tokens off         records no more, until `%tokens on`
     %tokens reset       counts the session from zero; the history keeps everything
+    %tokens summary     the history on one page: by model, operation and notebook, the last calls
     %tokens stats       tokens and speed: sums, averages, percentiles; `%tokens stats --by notebook --since 7d`
     %tokens help        this text
 

@@ -6,10 +6,12 @@ from typing import Final
 
 from nbtokens.questions.asking import Question
 from nbtokens.questions.stats import Stats
+from nbtokens.questions.summary import Summary
 
 __all__ = ["QUESTIONS", "Question"]
 
 QUESTIONS: Final[dict[str, Question]] = {
+    "summary": Summary(),
     "stats": Stats(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""

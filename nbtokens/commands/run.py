@@ -1,0 +1,62 @@
+"""`nbtokens run`."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+import nbtokens
+from nbtokens.commands.terminal import complain
+from nbtokens.errors import NbtokensError
+
+
+class Run:
+    """Run a Python script and record its calls; with -v, print the token usage report at its end.
+
+    The script runs as `python SCRIPT.py ARGS...` would run it, and the exit code is its own. The report comes
+    also where the script fails.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare -v, the script, and what is the script's own."""
+        parser.add_argument("-v", "--verbose", action="store_true", help="print the token usage report at the end")
+        parser.add_argument("script", type=Path, metavar="SCRIPT.py", help="the script")
+        parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="its own arguments")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Run it."""
+        script: Path = arguments.script
+        if not script.is_file():
+            raise NbtokensError(f"there is no script {script}")
+        sys.argv = [str(script), *arguments.arguments]
+        sys.path.insert(0, str(script.parent.absolute()))
+        nbtokens.enable()
+        try:
+            return _execute(script)
+        finally:
+            if arguments.verbose:
+                sys.stdout.flush()
+                nbtokens.report(detailed=True)
+
+
+def _execute(script: Path) -> int:
+    """Run a script as the main module; its exit code, as the interpreter would give it."""
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        complain(str(end.code))
+        return 1
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever ends the script ends it with a traceback and code 1
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename != str(script):
+            frames = frames.tb_next
+        traceback.print_exception(type(error), error, frames or error.__traceback__)
+        return 1
+    return 0

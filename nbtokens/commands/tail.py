@@ -1,0 +1,79 @@
+"""`nbtokens tail`."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.amounts import count, local_time, seconds, usd
+from nbtokens.commands.terminal import say
+from nbtokens.record import encode
+from nbtokens.reports.figures import status_of
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from nbtokens.history.journal import Journal
+    from nbtokens.record import Record
+
+_LONGEST_USUAL_LINE: Final = 2_000
+_EVERY: Final = 0.2
+
+
+class Tail:
+    """Show the latest calls, one a line; with -f, go on with new ones as they happen, from any process."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare -n, -f and --json."""
+        parser.add_argument("-n", type=int, default=10, metavar="CALLS", help="how many to begin with (10)")
+        parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+        parser.add_argument("--json", action="store_true", help="the records as they are in the history, one a line")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Show them."""
+        journal = runtime().store.journal
+        write = _as_json if arguments.json else _as_text
+        first: deque[Record] = deque(maxlen=max(arguments.n, 0))
+        offset = max(journal.size() - (arguments.n + 1) * _LONGEST_USUAL_LINE, 0)
+        for record, end in journal.read(offset):
+            offset = end
+            if record.kind == "call":
+                first.append(record)
+        for record in first:
+            say(write(record))
+        if arguments.follow:
+            _follow(journal, offset, write)
+        return 0
+
+
+def _follow(journal: Journal, offset: int, write: Callable[[Record], str]) -> None:
+    identity = journal.identity()
+    while True:
+        if journal.identity() != identity:  # the file was rewritten; what is in it has been shown
+            identity, offset = journal.identity(), journal.size() if identity else 0
+        for record, end in journal.read(offset):
+            offset = end
+            if record.kind == "call":
+                say(write(record))
+        time.sleep(_EVERY)
+
+
+def _as_json(record: Record) -> str:
+    return encode(record).decode()
+
+
+def _as_text(record: Record) -> str:
+    parts = (
+        local_time(record.started_at),
+        record.model or record.request_model or "?",
+        record.operation or record.call_type or "-",
+        f"{count(record.input_tokens or 0)} in",
+        f"{count(record.output_tokens or 0)} out",
+        usd(record.cost_usd),
+        seconds(record.duration_s),
+        status_of(record),
+    )
+    return "  ".join(parts)
