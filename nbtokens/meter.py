@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from nbtokens.billed import own_cost
 from nbtokens.estimates import Estimates
 from nbtokens.formats.batches import ANY_ANSWER, is_result_file
 from nbtokens.formats.providers import engine_of, is_private, provider_of
@@ -131,7 +132,8 @@ class Meter:
         engine = engine_of(exchange) if route.provider is None else None
         seen = Seen(exchange, route, request, call, engine, utc(exchange.started_at))
         if call.usage_source == "none":
-            record = self.rows.row(seen, UNPRICED)
+            own = own_cost(route.provider, call.raw_usage)
+            record = self.rows.row(seen, UNPRICED if own is None else Price(total=own, source="provider"))
             return None if call.pending and self._stored.await_answer(record) else record
         order = _order(seen)
         price = self.price(order)
@@ -197,6 +199,8 @@ def _order(seen: Seen) -> Order:
     """What there is to price of a call."""
     call, route = seen.call, seen.route
     model, asked = call.model, call.request_model
+    if route.provider == "aws.bedrock":  # the name that is asked for tells the region's price, the answer's does not
+        model, asked = asked, model
     return Order(
         (model, asked) if model and asked and model != asked else (model or asked or "",),
         call.usage,

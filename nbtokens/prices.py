@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 import threading
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from nbtokens.billed import own_cost, plain_names
 from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.rates import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, Provider
 
@@ -76,10 +74,9 @@ class PriceBook:
 
     def price(self, order: Order) -> Price:  # noqa: PLR0911 - one for each of the ways to a price
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
-        if order.provider == "openrouter":
-            own = _own_cost(order.raw_usage)
-            if own is not None:
-                return Price(total=own, source="provider")
+        own = own_cost(order.provider, order.raw_usage)
+        if own is not None:
+            return Price(total=own, source="provider")
         ready = self.ready
         settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
         if settled is not None and settled.cover(order.usage):
@@ -110,7 +107,7 @@ class PriceBook:
     def _resolve_deployments(self, models: tuple[str, ...]) -> tuple[str, ...]:
         deployments = self._settings.deployments
         mapped = tuple(deployments[name] for name in models if name in deployments)
-        return mapped or models
+        return mapped or tuple(plain for name in models for plain in plain_names(name))
 
     def _users_price(self, models: tuple[str, ...], server: str | None) -> UserPrice | None:
         for name in models:
@@ -247,6 +244,8 @@ def _by_genai_prices(provider: Provider, model: ModelInfo, order: Order, source:
         "input_image_tokens": usage.input_image_tokens,
         "output_image_tokens": usage.output_image_tokens,
         "web_searches": usage.web_searches,
+        "audio_seconds": usage.audio_seconds,
+        "input_document_pages": usage.pages,
     }
     try:
         cost = model.calc_price(
@@ -267,10 +266,3 @@ def _names(server: str | None) -> tuple[str, ...]:
         return ()
     host, colon, port = server.rpartition(":")
     return (server, host) if colon and port.isdecimal() else (server,)
-
-
-def _own_cost(raw: Mapping[str, Any] | None) -> Decimal | None:
-    cost = (raw or {}).get("cost")
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < math.inf:
-        return None
-    return Decimal(repr(cost))

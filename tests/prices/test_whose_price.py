@@ -208,3 +208,55 @@ def test_no_fallback_before_the_data_is_there() -> None:
     assert book.wait(10)
     assert book.price(order("gpt-5", **OPENAI)).total == GPT_5
     assert book.price(order("no-such-model", **OPENAI)).total == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "usage", "total"),
+    [
+        ("x_ai", {"cost_in_usd_ticks": 200_000_000}, Decimal("0.02")),
+        (
+            "perplexity",
+            {"prompt_tokens": 8, "cost": {"request_cost": 0.005, "total_cost": 0.00502}},
+            Decimal("0.00502"),
+        ),
+        ("perplexity", {"cost": {"request_cost": 0.005}}, None),
+        ("azure.ai.openai", {"cost_in_usd_ticks": 200_000_000}, None),
+    ],
+)
+def test_what_providers_say_themselves(provider: str, usage: dict[str, Any], total: Decimal | None) -> None:
+    """A provider's own figure is the cost, fees for searches and images included, in its own units."""
+    said = price_book().price(order("no-such-model", provider=provider, raw_usage=usage))
+    assert (said.total, said.source) == (total, None if total is None else "provider")
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "total"),
+    [
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0", "aws.bedrock", "1.50"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-micro-v1:0", "aws.bedrock", "0.175"),
+        ("us.amazon.nova-micro-v1:0", "aws.bedrock", "0.175"),
+        ("ft:gpt-4o-mini-2024-07-18:org::id", "openai", "1.5"),
+        ("ft:gpt-4.1-mini-2025-04-14:org::id", "openai", "2.0"),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123", "aws.bedrock", None),
+    ],
+)
+def test_what_a_name_stands_for(model: str, provider: str, total: str | None) -> None:
+    """ARNs and inference profiles have the price of their model, fine-tuned models their own or that of their base."""
+    price = price_book().price(order(model, provider=provider)).total
+    assert price == (None if total is None else Decimal(total))
+
+
+def test_an_application_profile_through_the_map() -> None:
+    """What an application's inference profile stands for only the user's map tells."""
+    arn = "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123"
+    book = price_book(f'[deployments]\n"{arn}" = "us.amazon.nova-micro-v1:0"')
+    assert book.price(order(arn, provider="aws.bedrock")).total == Decimal("0.175")
+
+
+def test_other_units() -> None:
+    """Seconds of sound and pages are priced where there is a price for them."""
+    book = price_book()
+    assert book.price(order("whisper-1", usage=Usage(audio_seconds=100), provider="openai")).total == Decimal("0.01")
+    assert book.price(order("mistral-ocr-latest", usage=Usage(pages=2), provider="mistral_ai")).total == Decimal(
+        "0.008"
+    )
