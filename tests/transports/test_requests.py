@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import requests
 import urllib3
+from ledgers import let_the_writer_finish
 from servers import Answer, ScriptedServer, as_events, as_json, event, joined
 
 import nbtokens
@@ -198,7 +199,8 @@ def test_dropped(started: bool, endless: str, recording: Ledger) -> None:  # noq
         response.raw.read1(5)
     del response
     gc.collect()
-    (row,) = recording.wait_for(1)
+    let_the_writer_finish()
+    row = recording.only()
     assert (row["complete"], row["usage_source"]) == (False, "estimated")
 
 
