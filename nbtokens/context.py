@@ -61,9 +61,15 @@ _observing: ContextVar[bool] = ContextVar("nbtokens_observing", default=False)
 
 
 class _Process:
-    """What holds for the whole process: the cell that runs now, and the run's name."""
+    """What holds for the whole process: the cell that runs now, and the run's name.
+
+    Attributes:
+        running_cell: where calls belong that carry no place, as a guess.
+        only_carried: this process works for others: only what they handed over to it is recorded.
+    """
 
     running_cell: Place | None = None
+    only_carried: bool = False
     run_id: str | None = None
     run_id_outside: str | None = None
 
@@ -74,6 +80,37 @@ def current_place() -> Place:
     if place is not None:
         return place
     return _Process.running_cell or NOWHERE
+
+
+own_place: Final = _place.get
+"""The place that this context carries; None where it carries none, and a call would belong to the running cell."""
+
+enter_place: Final = _place.set
+"""Let this context carry another place, or none (None); returns what `leave_place` undoes it with."""
+
+leave_place: Final = _place.reset
+"""Undo `enter_place`; only for where both are done by one function, in one context."""
+
+
+def infer(place: Place | None) -> Place | None:
+    """From here on, calls that carry no place are taken for calls of this one; returns what held before."""
+    before = _Process.running_cell
+    _Process.running_cell = replace(place, attribution=_guessed(place)) if place is not None else None
+    return before
+
+
+def record_only_carried(*, only: bool) -> None:
+    """Whether calls that carry no place are passed over while nothing that was handed over is running."""
+    _Process.only_carried = only
+
+
+def is_passed_over() -> bool:
+    """Whether a call from here is nobody's: a worker process makes it, for work that was not handed over to it."""
+    return _Process.only_carried and _Process.running_cell is None and _place.get() is None
+
+
+def _guessed(place: Place) -> Attribution:
+    return "none" if place.attribution == "none" else "inferred"
 
 
 def enter_cell(place: Place) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from nbtokens.config import Config, load_config
-from nbtokens.context import read_environment
+from nbtokens.context import is_passed_over, read_environment, record_only_carried
 from nbtokens.fingerprint import Fingerprints
 from nbtokens.guard import guarded
 from nbtokens.history import open_history
@@ -28,6 +28,7 @@ from nbtokens.tokenizers import Tokenizers
 from nbtokens.transports.install import Hooks
 from nbtokens.usage_log import log_call
 from nbtokens.views import History, Session
+from nbtokens.workers.install import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,6 +63,8 @@ class Runtime:
         self._meter: Meter | None = None
         self._prices: PriceBook | None = None
         self._hooks = Hooks(self)
+        self._workers = Workers(self)
+        self._employers: Config | None = None
         self._deferred: SimpleQueue[Exchange | Record] = SimpleQueue()
         self._work: SimpleQueue[Event | None] = SimpleQueue()
         self._worker: Thread | None = None
@@ -114,7 +117,7 @@ class Runtime:
         with self._lock:
             if self._config is not None and not anew:
                 return
-            config = load_config()
+            config = self._employers or load_config()
             if config == self._config:
                 return
             self._config = config
@@ -139,16 +142,27 @@ class Runtime:
             self.set_up(anew=not self._hooks.installed)
             self.meter.enabled = True
             read_environment()
+            record_only_carried(only=False)
             self._start_worker()  # here, for a stream that is collected may not start a thread
             self._hooks.install()
+            self._workers.install()
 
     def disable(self) -> None:
         """Record no more, and leave every client class as it was found."""
         with self._lock:
+            self._workers.uninstall()
             self._hooks.uninstall()
             if self._meter is not None:
                 self._meter.enabled = False
         self.settle(at_exit=True)  # outside of the lock, which the worker may need to come to its end
+
+    def work_for(self, config: Config, session_id: str) -> None:
+        """Record for another process from here on: with its settings, into its ledger, as its session."""
+        with self._lock:
+            self._employers, self._config = config, None
+            self.session.id = session_id
+            self.set_up()
+            self.enable()
 
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
@@ -158,7 +172,7 @@ class Runtime:
 
     def wants(self, method: str, address: Address) -> bool:
         """Whether a request may be a call of a model."""
-        return self._meter is not None and self._meter.wants(method, address)
+        return self._meter is not None and self._meter.wants(method, address) and not is_passed_over()
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent."""
@@ -191,13 +205,20 @@ class Runtime:
         store = self._store if self._store is not None else self.store
         store.append(record)
         if record.kind != "amend":
-            self.session.add(record)
-            for scope in scopes:
-                scope.add(record)
             log_call(record)
-            for subscriber in self.subscribers:
-                with guarded:
-                    subscriber(record)
+            self.count(record, scopes)
+        else:
+            self._tell_watchers()
+            self._wake()
+
+    def count(self, record: Record, scopes: Iterable[Scope]) -> None:
+        """Let those know who count a record that is kept already, here or by a process that works for this one."""
+        self.session.add(record)
+        for scope in scopes:
+            scope.add(record)
+        for subscriber in self.subscribers:
+            with guarded:
+                subscriber(record)
         self._tell_watchers()
         self._wake()
 
@@ -301,6 +322,7 @@ class Runtime:
         self._worker = None
         self.in_flight = WeakSet()
         self._dirty = False
+        self.subscribers, self.watchers = [], []  # their panels and threads are the parent's
         self.session.after_fork()
         if self._store is not None:
             self._store.after_fork()

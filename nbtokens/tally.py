@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from nbtokens.history.totals import Sums
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from nbtokens.record import Record
 
 _KEPT = 200
+_tallies: Final[WeakSet[Tally]] = WeakSet()
 
 
 class Tally:
@@ -24,6 +27,7 @@ class Tally:
         self._sums = Sums()
         self.records: deque[Record] = deque(maxlen=_KEPT)
         """The latest calls, at most 200."""
+        _tallies.add(self)
 
     def add(self, record: Record) -> None:
         """Take one more record in."""
@@ -82,3 +86,13 @@ class Tally:
     def unpriced_calls(self) -> int:
         """How many calls used tokens at a price that is not known."""
         return self._sums.unpriced_calls
+
+
+def _after_fork() -> None:
+    """In a forked child: a lock may be held by a thread that lives in the parent only."""
+    for tally in _tallies:
+        tally._lock = threading.Lock()  # noqa: SLF001 - this file's own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -84,7 +84,7 @@ def test_pool(  # noqa: PLR0913, PLR0917 - two parameters and what the test need
     rows = ledger.rows()
     assert sorted(row["operation"] for row in rows) == sorted(["parent", *(f"child {n}" for n in range(8))])
     assert len({row["id"] for row in rows}) == 9
-    assert len({row["session"] for row in rows}) == (1 if method == "fork" else 3)
+    assert len({row["session"] for row in rows}) == 1
 
 
 def test_fork_of_a_busy_process(module: None, simulated: Endpoint, script: Script, ledger: Ledger) -> None:

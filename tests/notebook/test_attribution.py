@@ -43,14 +43,25 @@ def test_an_id_that_ipython_gives(shell: Shell, ledger: Ledger) -> None:
 
 
 def test_threads(shell: Shell, ledger: Ledger) -> None:
-    """8 threads in one cell: each call is one record, on that cell; by inference, for these carry no context."""
+    """8 threads in one cell: each call is one record, on that cell for certain."""
     ran = shell(
         "from concurrent.futures import ThreadPoolExecutor\n"
         "with ThreadPoolExecutor(8) as pool:\n    answers = list(pool.map(ask, map(str, range(40))))"
     )
     rows = ledger.rows()
     assert len(rows) == len({row["response_id"] for row in rows}) == 40
-    assert {(row["execution_count"], row["attribution"]) for row in rows} == {(ran.number, "inferred")}
+    assert {(row["execution_count"], row["attribution"]) for row in rows} == {(ran.number, "exact")}
+
+
+def test_threads_of_nobody(shell: Shell, ledger: Ledger) -> None:
+    """A thread that was made past `threading` carries no place: the running cell is a guess, and says so."""
+    ran = shell(
+        "import _thread, threading\ndone = threading.Event()\n"
+        "_thread.start_new_thread(lambda: (ask(), done.set()), ())\ndone.wait(20)"
+    )
+    row = ledger.only()
+    assert ran.value is True
+    assert (row["execution_count"], row["attribution"]) == (ran.number, "inferred")
 
 
 def test_threads_with_a_context(shell: Shell, ledger: Ledger) -> None:
