@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _TICKS: Final = Decimal(10) ** 10
-_COST_AT: Final[dict[str, tuple[tuple[str, ...], Decimal]]] = {
+COST_AT: Final[dict[str, tuple[tuple[str, ...], Decimal]]] = {
     "openrouter": (("cost",), Decimal(1)),  # https://openrouter.ai/docs/use-cases/usage-accounting
     "perplexity": (("cost", "total_cost"), Decimal(1)),  # https://docs.perplexity.ai/api-reference
     "x_ai": (("cost_in_usd_ticks",), _TICKS),  # https://docs.x.ai/docs/models: ten billion ticks are a dollar
@@ -20,9 +20,9 @@ _COST_AT: Final[dict[str, tuple[tuple[str, ...], Decimal]]] = {
 
 def own_cost(provider: str | None, usage: Mapping[str, Any] | None) -> Decimal | None:
     """What the provider itself says that the call costs, in USD; None where it doesn't."""
-    if usage is None or provider not in _COST_AT:
+    if usage is None or provider not in COST_AT:
         return None
-    way, units = _COST_AT[provider]
+    way, units = COST_AT[provider]
     value: Any = usage
     for key in way:
         value = value.get(key) if isinstance(value, dict) else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from decimal import Decimal
+import msgspec
 
-    from nbtokens.call import Usage
+from nbtokens.call import Usage
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class Price(NamedTuple):
@@ -27,7 +29,7 @@ NOT_YET: Final = Price()
 """Unpriced, but only because the price data is not loaded yet; told from `UNPRICED` by identity."""
 
 
-class Order(NamedTuple):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """What there is to price: a call that used tokens.
 
     Attributes:

@@ -7,7 +7,7 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.billed import own_cost, plain_names
+from nbtokens.billed import COST_AT, own_cost, plain_names
 from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.rates import Rates
 
@@ -74,13 +74,15 @@ class PriceBook:
 
     def price(self, order: Order) -> Price:  # noqa: PLR0911 - one for each of the ways to a price
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
-        own = own_cost(order.provider, order.raw_usage)
-        if own is not None:
-            return Price(total=own, source="provider")
-        ready = self.ready
-        settled = self._settled.get((order.models, order.url, order.provider, order.engine, order.tier))
+        provider = order.provider
+        if provider in COST_AT:
+            own = own_cost(provider, order.raw_usage)
+            if own is not None:
+                return Price(total=own, source="provider")
+        settled = self._settled.get((order.models, order.url, provider, order.engine, order.tier))
         if settled is not None and settled.cover(order.usage):
-            return self._at_rates(settled, order)
+            return Price(*settled.cost(order.usage), self._source)
+        ready = self.ready
         models = self._resolve_deployments(order.models)
         said = self._users_price(models, order.server)
         if said is not None:
@@ -173,11 +175,7 @@ class PriceBook:
             if len(self._settled) >= _MOST_KEPT:
                 self._settled.clear()
             self._settled[order.models, order.url, order.provider, order.engine, order.tier] = rates
-        return self._at_rates(rates, order)
-
-    def _at_rates(self, rates: Rates, order: Order) -> Price:
-        cost = rates.cost(order.usage)
-        return Price(cost.input, cost.output, cost.other or None, cost.total, self._source)
+        return Price(*rates.cost(order.usage), self._source)
 
 
 _MOST_KEPT: Final = 4096

@@ -27,11 +27,11 @@ _ZERO: Final = Decimal(0)
 
 
 class Cost(NamedTuple):
-    """USD for what went in, what came out, and what is neither (searches); and their sum."""
+    """USD for what went in, what came out, and what is neither (searches; None without any); and their sum."""
 
     input: Decimal
     output: Decimal
-    other: Decimal
+    other: Decimal | None
     total: Decimal
 
 
@@ -78,8 +78,10 @@ class Rates:
         into /= _MILLION
         out = (usage.output_tokens or 0) * _at(self._output, total) / _MILLION
         searches = usage.web_searches
-        other = searches * _at(self._searches, total) / _THOUSAND if searches else _ZERO
-        return Cost(into, out, other, into + out + other)
+        if not searches:
+            return Cost(into, out, None, into + out)
+        other = searches * _at(self._searches, total) / _THOUSAND
+        return Cost(into, out, other or None, into + out + other)
 
 
 def _at(price: Decimal | TieredPrices, input_tokens: int) -> Decimal:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from nbtokens.call import Call
 from nbtokens.context import current_run_id
+from nbtokens.exchange import Exchange
+from nbtokens.formats.request import Request
 from nbtokens.record import VERSION, Record, new_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from nbtokens.call import Call, Usage
+    from nbtokens.call import Usage
     from nbtokens.config import Config
-    from nbtokens.exchange import Exchange
     from nbtokens.fingerprint import Fingerprints
     from nbtokens.formats.reader import Reader
-    from nbtokens.formats.request import Request
     from nbtokens.order import Price
 
 _NOTHING: Final = Decimal(0)
@@ -41,7 +41,7 @@ class Route(NamedTuple):
     stored: bool = False
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """All that is known of one exchange.
 
     Attributes:
@@ -91,13 +91,13 @@ class Rows:
         return cache_hit(made) if seen.exchange.from_cache else made
 
     def _call(self, seen: Seen, price: Price) -> Record:
-        exchange, route, request, call, engine, at = seen
+        exchange, route, call = seen.exchange, seen.route, seen.call
         place, usage, sent, got = exchange.place, call.usage, exchange.request_headers, exchange.response_headers
         return Record(
             v=VERSION,
             kind="call",
             id=new_id(exchange.started_at),
-            started_at=at,
+            started_at=seen.at,
             project=self._project,
             host=self._host,
             user=self._user,
@@ -111,7 +111,7 @@ class Rows:
             tags=dict(place.tags) or None,
             call_type=call.call_type,
             api=call.api,
-            provider=route.provider or engine,
+            provider=route.provider or seen.engine,
             server_address=route.server,
             request_model=call.request_model,
             model=call.model or call.request_model,
@@ -138,7 +138,7 @@ class Rows:
             duration_s=_seconds(exchange.duration),
             time_to_first_chunk_s=_seconds(exchange.time_to_first_chunk),
             request_hash=self._fingerprints.of([exchange.request_body]) if exchange.request_body else None,
-            prefix_hash=self._fingerprints.of(request.prefix(route.reader.table)),
+            prefix_hash=self._fingerprints.of(seen.request.prefix(route.reader.table)),
             input_cost_usd=price.input,
             output_cost_usd=price.output,
             other_cost_usd=price.other,

@@ -15,6 +15,7 @@ UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError)
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_DIGITS: Final = 18
 _DONE: Final = b"[DONE]"
+_LOOK_AHEAD: Final = 4096
 _ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -54,7 +55,9 @@ def documents(body: bytes | bytearray) -> Documents:
     """Split a body into its documents. What it is shows in its bytes; content types are often missing or wrong."""
     if body[:1] == b"\0" and is_event_stream(bytes(body)):
         return Documents([text for text in payloads(bytes(body)) if text], done=False, streamed=True)
-    data = bytes(body).removeprefix(_BOM).strip()
+    data = bytes(body)
+    if data[:1] != b"{":
+        data = data.removeprefix(_BOM).strip()
     if data[:1] == b"{":
         return _json_or_lines(data)
     if data[:1] == b"[":
@@ -65,8 +68,8 @@ def documents(body: bytes | bytearray) -> Documents:
 
 
 def _json_or_lines(data: bytes) -> Documents:
-    first, line_break, rest = data.partition(b"\n")
-    if not line_break or not rest.lstrip().startswith(b"{") or not _is_document(first):
+    end = data.find(b"\n")
+    if end < 0 or data[end : end + _LOOK_AHEAD].lstrip()[:1] != b"{" or not _is_document(data[:end]):
         return Documents([data], done=False, streamed=False)
     return Documents([line for line in data.splitlines() if line.strip()], done=False, streamed=True)
 

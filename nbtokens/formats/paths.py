@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from nbtokens.formats.json_stream import UNREADABLE, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 EACH: Final = "[]"
 """The step that goes into every element of a list."""
@@ -66,7 +65,7 @@ class Selection:
         self._leaves = [(leaf.path, steps(leaf.path), leaf.kind) for leaf in leaves]
         kind = _type_of({way: kind for _, way, kind in self._leaves})
         self._decoder = msgspec.json.Decoder(kind)
-        self._branch = Branch({way: None if kind is dict else path for path, way, kind in self._leaves})
+        self._report = _reporter({way: None if kind is dict else path for path, way, kind in self._leaves})
 
     def read(self, documents: Iterable[bytes], values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
         """Read document by document, so that the last value of each path stays.
@@ -94,7 +93,7 @@ class Selection:
             else:
                 if found != before:
                     before = found
-                    self._branch.report(found, values, objects)
+                    self._report(found, values, objects)
         return whole
 
     def _read_whole(self, document: bytes, values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
@@ -136,40 +135,33 @@ def _attribute(key: str) -> str:
     return re.sub(r"\W", "_", key)
 
 
-class Branch:
-    """The paths that begin at one place of a document, and the branches that go on from there.
+def _reporter(paths: dict[Steps, str | None]) -> Callable[[Any, dict[str, Any], list[dict[str, Any]]], None]:
+    """A function that puts what a decoded document holds into values by path, and objects into a list.
+
+    It is written for these paths, one line for each, and compiled: to go over a list of them takes several times as
+    long, and every call of a model waits for it. Inner objects come after outer ones.
 
     Args:
-        paths: the steps from this place to each value -> the whole path, or None for an object.
+        paths: the steps to each value -> its whole path, or None for an object.
     """
+    lines = ["def report(found_0, values, objects):", *_lines(paths, 0), "    return None"]
+    made: dict[str, Any] = {}
+    exec("\n".join(lines), made)  # noqa: S102 - made of the format tables, of nothing else
+    report: Callable[[Any, dict[str, Any], list[dict[str, Any]]], None] = made["report"]
+    return report
 
-    __slots__ = ("_branches", "_leaves", "_values")
 
-    def __init__(self, paths: dict[Steps, str | None]) -> None:
-        leaves = {_attribute(way[0]): path for way, path in paths.items() if len(way) == 1}
-        heads = sorted({way[0] for way in paths if len(way) > 1})
-        self._leaves = tuple(leaves.values())
-        # With a single name attrgetter gives the value itself, not a tuple of one.
-        self._values = attrgetter(*leaves, *leaves) if len(leaves) == 1 else attrgetter(*leaves) if leaves else None
-        self._branches = []
-        for head in heads:
-            inside = {way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}
-            self._branches.append((EACH if head == EACH else _attribute(head), Branch(inside)))
-
-    def report(self, found: Any, values: dict[str, Any], objects: list[dict[str, Any]]) -> None:  # noqa: ANN401
-        """Put what is there into `values` by its path, and objects into `objects`, inner ones after outer ones."""
-        if self._values is not None:
-            for path, value in zip(self._leaves, self._values(found), strict=False):
-                if value:
-                    if path is None:
-                        objects.append(value)
-                    else:
-                        values[path] = value
-        for head, branch in self._branches:
-            if head == EACH:
-                for element in found:
-                    branch.report(element, values, objects)
-                continue
-            inside = getattr(found, head)
-            if inside:
-                branch.report(inside, values, objects)
+def _lines(paths: dict[Steps, str | None], depth: int) -> Iterator[str]:
+    indent, found, inside = "    " * (depth + 1), f"found_{depth}", f"found_{depth + 1}"
+    for way, path in paths.items():
+        if len(way) == 1:
+            yield f"{indent}value = {found}.{_attribute(way[0])}"
+            yield f"{indent}if value: {'objects.append(value)' if path is None else f'values[{path!r}] = value'}"
+    for head in sorted({way[0] for way in paths if len(way) > 1}):
+        below = {way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}
+        if head == EACH:
+            yield f"{indent}for {inside} in {found}:"
+        else:
+            yield f"{indent}{inside} = {found}.{_attribute(head)}"
+            yield f"{indent}if {inside}:"
+        yield from _lines(below, depth + 1)

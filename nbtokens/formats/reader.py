@@ -119,7 +119,7 @@ class Reader:
 
     @staticmethod
     def _is_stream(found: Documents, exchange: Exchange, request: Request) -> bool:
-        if found.streamed or request.get("stream") is True:
+        if found.streamed or request.says_true("stream"):
             return True
         return found.array and "stream" in exchange.address.path.lower()
 

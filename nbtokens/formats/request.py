@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtokens.formats.table import Format
 
 _as_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_as_text: Final = msgspec.json.Decoder(str)
 _as_list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _FORM_MODEL: Final = re.compile(rb'\bname="model"\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,200})')
 
@@ -49,8 +50,18 @@ class Request:
 
     def text(self, key: str) -> str | None:
         """The value of a key if it is text that is not empty."""
-        value = self.get(key)
-        return value if type(value) is str and value else None
+        raw = self._keys.get(key)
+        if raw is None:
+            return None
+        try:
+            return _as_text.decode(raw) or None
+        except UNREADABLE:
+            return None
+
+    def says_true(self, key: str) -> bool:
+        """Whether the value of a key is true."""
+        raw = self._keys.get(key)
+        return raw is not None and bytes(raw) == b"true"
 
     def number(self, keys: tuple[str, ...]) -> int | None:
         """The first of these keys that holds a whole number. A dot goes inside."""

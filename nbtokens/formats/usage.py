@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 Step: TypeAlias = str | tuple[str, str]
 Way: TypeAlias = tuple[Step, ...]
+Rows: TypeAlias = tuple[tuple[str, tuple[Way, ...]], ...]
 
 _MOST_TOKENS: Final = 2**53
+_MOST_SHAPES: Final = 256
 _CONDITION: Final = re.compile(r"\[(\w+)=(\w+)\]\Z")
 _PARTS: Final = "calls"
 _ITERATIONS: Final = "iterations"
@@ -28,7 +30,10 @@ class UsageReader:
 
     def __init__(self, table: Format) -> None:
         self._table = table
-        self._rows = [(tuple(_way(part.strip()) for part in path.split("|")), name) for path, name in table.usage]
+        self._rows: Rows = tuple(
+            (name, tuple(_way(part.strip()) for part in path.split("|"))) for path, name in table.usage
+        )
+        self._rows_by_keys: dict[tuple[str, ...], Rows] = {}
         self._scalars = [(path, steps(path)[-1]) for path in table.usage_scalars]
 
     def read(
@@ -68,6 +73,8 @@ class UsageReader:
     def _together(self, parts: list[Object]) -> Object:
         if self._table.usage_summed:
             return {_PARTS: parts} if parts else {}
+        if len(parts) == 1 and None not in parts[0].values():
+            return parts[0]
         raw: Object = {}
         for part in parts:
             raw.update({key: value for key, value in part.items() if value is not None})
@@ -91,9 +98,11 @@ class UsageReader:
             counts.setdefault("output_tokens", 0)
 
     def _count(self, raw: Object, counts: dict[str, int]) -> None:
-        for alternatives, name in self._rows:
-            for way in alternatives:
-                value = raw.get(way[0]) if len(way) == 1 else _at(raw, way)  # type: ignore[arg-type]
+        keys = tuple(raw)
+        rows = self._rows_by_keys.get(keys)
+        for name, ways in self._rows_for(keys) if rows is None else rows:
+            for way in ways:
+                value = raw[way[0]] if len(way) == 1 else _at(raw, way)  # type: ignore[index]
                 if value is None:
                     continue
                 if type(value) is not int or not 0 <= value < _MOST_TOKENS:
@@ -102,6 +111,14 @@ class UsageReader:
                         continue
                 counts[name] = counts[name] + value if name in counts else value
                 break
+
+    def _rows_for(self, keys: tuple[str, ...]) -> Rows:
+        """The rows that may find something in an object with these keys: a few out of many."""
+        if len(self._rows_by_keys) >= _MOST_SHAPES:
+            self._rows_by_keys.clear()
+        found = ((name, tuple(way for way in ways if way[0] in keys)) for name, ways in self._rows)
+        rows = self._rows_by_keys[keys] = tuple((name, ways) for name, ways in found if ways)
+        return rows
 
     def _elsewhere(self, values: Mapping[str, Any], headers: Mapping[str, str]) -> Iterable[Object]:
         for path in self._table.usage_else:
