@@ -13,6 +13,7 @@ from nbtokens.errors import NbtokensError
 from nbtokens.notebook.cell_options import CellOptions, read_cell_options
 from nbtokens.reports.overview import overview
 from nbtokens.reports.summary import summary_report
+from nbtokens.transports.exact_streams import switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
     %tokens off         records no more, until `%tokens on`
     %tokens reset       counts the session from zero; the history keeps everything
+    %tokens streams     `%tokens streams exact` asks for the usage of streams, until `%tokens streams off`
     %tokens summary     the history on one page: by model, operation and notebook, the last calls
     %tokens stats       tokens and speed: sums, averages, percentiles; `%tokens stats --by notebook --since 7d`
     %tokens help        this text
@@ -60,6 +62,7 @@ class TokensMagics(Magics):
             "on": self._on,
             "off": self._off,
             "reset": self._reset,
+            "streams": self._streams,
             "help": self._help,
         }
 
@@ -114,6 +117,13 @@ class TokensMagics(Magics):
         self._runtime.session.reset(datetime.now(UTC))
         self._extension.cells.last_with_calls = None
         self._extension.figures_changed()
+
+    def _streams(self, arguments: list[str]) -> None:
+        if arguments not in (["exact"], ["off"]):
+            raise UsageError(f"%tokens streams takes `exact` or `off`, not {' '.join(arguments)!r}.")
+        switch.on = arguments == ["exact"]
+        if switch.learn not in self._runtime.subscribers:
+            self._runtime.subscribers.append(switch.learn)
 
     def _help(self, _: list[str]) -> None:
         print(HELP)  # noqa: T201 - asked for

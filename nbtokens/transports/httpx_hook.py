@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbtokens.exchange import Address, Exchange, Observer, kept_headers
 from nbtokens.transports.attempt import observed, observed_async
 from nbtokens.transports.cached import is_marked
+from nbtokens.transports.exact_httpx import asking, asking_async
 from nbtokens.transports.patch import Target
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def targets(module: ModuleType, observer: Observer) -> list[Target]:
     """The methods that every request of the module's clients goes through."""
     sync, asynchronous = HttpxHook(observer, _sync_tee(module)), HttpxHook(observer, _async_tee(module))
     return [
-        Target(module.Client, "send", observed(sync, observer)),
-        Target(module.AsyncClient, "send", observed_async(asynchronous, observer)),
+        Target(module.Client, "send", asking(observed(sync, observer), module, observer)),
+        Target(module.AsyncClient, "send", asking_async(observed_async(asynchronous, observer), module, observer)),
     ]
 
 
