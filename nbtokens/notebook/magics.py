@@ -37,6 +37,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens streams     `%tokens streams exact` asks for the usage of streams, until `%tokens streams off`
     %tokens summary     the history on one page: by model, operation and notebook, the last calls
     %tokens stats       tokens and speed: sums, averages, percentiles; `%tokens stats --by notebook --since 7d`
+    %tokens validate    does time follow the tokens generated, or the max_tokens allowed?
     %tokens help        this text
 
 The history lies in .metrics/usage_history.json, beside USAGE_SUMMARY.md.

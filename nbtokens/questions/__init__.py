@@ -7,11 +7,13 @@ from typing import Final
 from nbtokens.questions.asking import Question
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
+from nbtokens.questions.validate import Validate
 
 __all__ = ["QUESTIONS", "Question"]
 
 QUESTIONS: Final[dict[str, Question]] = {
     "summary": Summary(),
     "stats": Stats(),
+    "validate": Validate(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""

@@ -1,0 +1,219 @@
+"""Does time follow the tokens that were generated, or the ceiling that was allowed?"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from nbtokens.analysis.regression import Effect, Fit, fit
+from nbtokens.analysis.student import two_sided_p
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nbtokens.record import Record
+
+LEAST: Final = 20
+"""Fewer calls than these say nothing."""
+SIGNIFICANT: Final = 0.01
+_NOTABLE: Final = 0.05
+_INSEPARABLE: Final = 0.98
+_MOST: Final = 50_000
+_LEAST_OF_A_CEILING: Final = 5
+
+Verdict: TypeAlias = Literal["too little", "tokens", "ceiling", "both", "neither", "inseparable"]
+
+
+class Timed(NamedTuple):
+    """A call that was read to its end, and how long it took.
+
+    Attributes:
+        seconds: from sending to the last byte.
+        tokens: that were generated.
+        ceiling: its `max_tokens`, where it had one.
+        kind: what like calls share: model and operation.
+        cut: whether it ended because the ceiling was reached.
+    """
+
+    seconds: float
+    tokens: int
+    ceiling: int | None
+    kind: tuple[str, str | None]
+    cut: bool
+
+
+class Ceiling(NamedTuple):
+    """Like calls with one ceiling.
+
+    Attributes:
+        tokens: generated, on average.
+        seconds: taken, on average.
+        cut: how many reached the ceiling.
+    """
+
+    kind: tuple[str, str | None]
+    ceiling: int
+    calls: int
+    tokens: float
+    seconds: float
+    cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What some calls say.
+
+    Attributes:
+        name: of the calls: a model, a run.
+        calls: how many there are.
+        with_ceiling: how many of them had a `max_tokens`.
+        ceilings: how many different ones.
+        median_s: the median duration.
+        by_tokens: duration by tokens alone: slope in seconds per token, intercept is the overhead.
+        by_ceiling: duration by `max_tokens` alone, over the calls that had one.
+        by_both: duration by both; each effect is the one that is left when the other is held.
+        reach: how far apart the ceilings are, in tokens.
+        verdict: what follows.
+    """
+
+    name: str
+    calls: int
+    with_ceiling: int
+    ceilings: int
+    median_s: float | None
+    by_tokens: Fit | None
+    by_ceiling: Fit | None
+    by_both: Fit | None
+    reach: int
+    verdict: Verdict
+
+    @property
+    def ceiling_tested(self) -> bool:
+        """Whether the ceilings differ enough among enough calls to say anything about them."""
+        return self.by_both is not None and self.verdict not in ("too little", "inseparable")
+
+    @property
+    def ceiling_effect_s(self) -> Effect | None:
+        """What the highest ceiling costs against the lowest, in seconds, the tokens being equal."""
+        if self.by_both is None:
+            return None
+        slope = self.by_both.slopes[1]
+        return Effect(slope.value * self.reach, slope.low * self.reach, slope.high * self.reach, slope.p)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What all calls say, those of each model, and like calls with different ceilings side by side."""
+
+    whole: Evidence
+    by_model: tuple[Evidence, ...]
+    side_by_side: tuple[Ceiling, ...]
+    points: tuple[Timed, ...]
+
+
+def timed(records: Iterable[Record]) -> list[Timed]:
+    """The calls that have a say: succeeded, read to their end, timed, with tokens; the latest 50,000 of them."""
+    kept: deque[Timed] = deque(maxlen=_MOST)
+    for one in records:
+        if one.kind != "call" or one.status != "ok" or one.complete is False:
+            continue
+        if one.duration_s and one.output_tokens:
+            kind = (one.model or one.request_model or "?", one.operation)
+            cut = one.finish_reason in CUT_OFF or one.output_tokens == one.max_tokens
+            kept.append(Timed(one.duration_s, one.output_tokens, one.max_tokens, kind, cut))
+    return list(kept)
+
+
+CUT_OFF: Final = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
+"""The providers' words for an answer that reached its ceiling."""
+
+
+def validate(records: Iterable[Record], name: str = "all calls") -> Validation:
+    """Evidence what the duration of some calls follows."""
+    points = timed(records)
+    models: dict[str, list[Timed]] = {}
+    for point in points:
+        models.setdefault(point.kind[0], []).append(point)
+    by_model = tuple(_test(model, of_model) for model, of_model in sorted(models.items()))
+    whole = by_model[0] if len(by_model) == 1 else _test(name, points)
+    return Validation(whole, by_model, _side_by_side(points), tuple(points))
+
+
+def slopes_differ(one: Evidence, other: Evidence) -> float | None:
+    """How likely two slopes so different are where both are the same; None where there is not enough to tell.
+
+    Welch's test on the two slopes, with the smaller of their degrees of freedom.
+    """
+    if one.verdict == "too little" or other.verdict == "too little" or not (one.by_tokens and other.by_tokens):
+        return None
+    a, b = one.by_tokens.slopes[0], other.by_tokens.slopes[0]
+    free = min(one.calls, other.calls) - 2
+    half = ((a.high - a.low) ** 2 + (b.high - b.low) ** 2) ** 0.5
+    reach = 2 * 1.959964  # at these sample sizes the intervals' t is that of the normal distribution
+    return two_sided_p((a.value - b.value) / (half / reach), free) if half else float(a.value == b.value)
+
+
+def _test(name: str, points: Sequence[Timed]) -> Evidence:
+    limited = [point for point in points if point.ceiling is not None]
+    ceilings = sorted({point.ceiling or 0 for point in limited})
+    of_limited = [point.seconds for point in limited], [float(point.ceiling or 0) for point in limited]
+    enough = len(points) >= LEAST
+    by_tokens = fit([point.seconds for point in points], [float(point.tokens) for point in points]) if enough else None
+    by_ceiling = by_both = None
+    if len(limited) >= LEAST and len(ceilings) > 1:
+        by_ceiling = fit(*of_limited)
+        by_both = fit(of_limited[0], [float(point.tokens) for point in limited], of_limited[1])
+    middle = median(point.seconds for point in points) if points else None
+    reach = ceilings[-1] - ceilings[0] if ceilings else 0
+    return Evidence(
+        name,
+        len(points),
+        len(limited),
+        len(ceilings),
+        middle,
+        by_tokens,
+        by_ceiling,
+        by_both,
+        reach,
+        "inseparable" if by_ceiling is not None and by_both is None else _verdict(by_tokens, by_both, reach, middle),
+    )
+
+
+def _verdict(by_tokens: Fit | None, by_both: Fit | None, reach: int, middle: float | None) -> Verdict:
+    if by_tokens is None or middle is None:
+        return "too little"
+    if by_both is None:
+        return "tokens" if _holds(by_tokens.slopes[0]) else "neither"
+    if by_both.collinear > _INSEPARABLE:
+        return "inseparable"
+    tokens, ceiling = by_both.slopes
+    by_ceiling = _holds(ceiling) and ceiling.value * reach >= _NOTABLE * middle
+    if _holds(tokens):
+        return "both" if by_ceiling else "tokens"
+    return "ceiling" if by_ceiling else "neither"
+
+
+def _holds(effect: Effect) -> bool:
+    return effect.p < SIGNIFICANT and effect.value > 0
+
+
+def _side_by_side(points: Iterable[Timed]) -> tuple[Ceiling, ...]:
+    groups: dict[tuple[str, str | None], dict[int, list[Timed]]] = {}
+    for point in points:
+        if point.ceiling is not None:
+            groups.setdefault(point.kind, {}).setdefault(point.ceiling, []).append(point)
+    return tuple(
+        _ceiling(kind, ceiling, of)
+        for kind, by_ceiling in sorted(groups.items(), key=str)
+        if sum(len(of) >= _LEAST_OF_A_CEILING for of in by_ceiling.values()) > 1
+        for ceiling, of in sorted(by_ceiling.items())
+        if len(of) >= _LEAST_OF_A_CEILING
+    )
+
+
+def _ceiling(kind: tuple[str, str | None], ceiling: int, of: Sequence[Timed]) -> Ceiling:
+    count = len(of)
+    tokens, seconds = sum(point.tokens for point in of) / count, sum(point.seconds for point in of) / count
+    return Ceiling(kind, ceiling, count, tokens, seconds, sum(point.cut for point in of))

@@ -1,0 +1,78 @@
+"""Histories by name: a run of this project, a history's file, a folder of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.config import METRICS_FOLDER
+from nbtokens.errors import NbtokensError
+from nbtokens.history.journal import NAME
+from nbtokens.history.layout import HEAD_BYTES, is_ours, read_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbtokens.analysis.selection import Selection
+    from nbtokens.record import Record
+    from nbtokens.views import History
+
+_OUR_OWN: Final = frozenset({"totals_checkpoint.json"})
+
+
+def sources(names: list[str], history: History, which: Selection) -> Iterator[tuple[str, list[Record]]]:
+    """The records of each name.
+
+    Args:
+        names: a run's id, a file, a folder that holds a history or several files of them.
+        history: whose runs are meant.
+        which: which of the records count.
+
+    Raises:
+        NbtokensError: a name is none of these.
+    """
+    for name in names:
+        path = Path(name).expanduser()
+        files = list(_files(path))
+        if files:
+            for file in files:
+                label = name if len(files) == 1 else str(file.relative_to(path))
+                yield label, list(which.of(_records(file)))
+            continue
+        of_run = [record for record in which.of(history.records()) if record.run_id == name]
+        if not of_run:
+            raise NbtokensError(
+                f"{name!r} is no run of {history.path}, no history's file, and no folder that holds one"
+            )
+        yield name, of_run
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        own = [path / NAME, path / METRICS_FOLDER / NAME]
+        found = next((file for file in own if file.is_file()), None)
+        if found is not None:
+            yield found
+            return
+        for file in sorted(path.rglob("*.json")):
+            if file.name not in _OUR_OWN and _is_history(file):
+                yield file
+
+
+def _is_history(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return bool(head.strip()) and is_ours(head)
+
+
+def _records(file: Path) -> Iterator[Record]:
+    if not _is_history(file):
+        raise NbtokensError(f"{file} is no usage history")
+    with file.open("rb") as opened:
+        for line in read_records(opened, 0):
+            yield line.record
