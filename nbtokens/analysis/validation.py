@@ -177,7 +177,7 @@ def _test(name: str, points: Sequence[Timed]) -> Evidence:
         by_ceiling,
         by_both,
         reach,
-        "inseparable" if by_ceiling is not None and by_both is None else _verdict(by_tokens, by_both, reach, middle),
+        "inseparable" if by_tokens and by_ceiling and not by_both else _verdict(by_tokens, by_both, reach, middle),
     )
 
 

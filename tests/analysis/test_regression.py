@@ -72,9 +72,7 @@ def test_collinear_is_the_share_that_the_others_explain() -> None:
         pytest.param([], [[]], id="nothing"),
         pytest.param([1.0, 2.0], [[1.0, 2.0]], id="two points"),
         pytest.param([1.0, 2.0, 3.0], [[5.0, 5.0, 5.0]], id="no spread"),
-        pytest.param(
-            [1.0, 2.0, 3.0, 5.0], [[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0]], id="one is the other's double"
-        ),
+        pytest.param([1.0, 2.0, 3.0, 5.0], [[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0]], id="one is the double"),
     ],
 )
 def test_what_says_nothing(measure: list[float], others: list[list[float]]) -> None:
