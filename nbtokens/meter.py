@@ -134,7 +134,8 @@ class Meter:
         if call.usage_source == "none":
             own = own_cost(route.provider, call.raw_usage)
             record = self.rows.row(seen, UNPRICED if own is None else Price(total=own, source="provider"))
-            return None if call.pending and self._stored.await_answer(record) else record
+            awaited = call.pending and not route.stored and self._stored.await_answer(record)
+            return None if awaited else record
         order = _order(seen)
         price = self.price(order)
         record = self.rows.row(seen, price)
