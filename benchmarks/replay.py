@@ -9,7 +9,8 @@ machine. One that is wrong in any of the ways counts as wrong.
 A line of the file is an object: `id`, `method`, `url`, `request_body` (or `request_body_b64`), `status`,
 `content_type`, `response_headers`, `response_body` (or `response_body_b64`), and `expected`, with its `kind` (`usage`,
 `error`, `not_llm`, `no_usage`, `stream_no_usage`, `non_token_units`, `retrieval`, `batch_results`), `provider`,
-`model`, `request_model`, `input_tokens`, `output_tokens`, `cached_input_tokens`, `cache_write_tokens`, `reasoning_tokens`.
+`model`, `request_model`, `input_tokens`, `output_tokens`, `cached_input_tokens`, `cache_write_tokens`,
+`reasoning_tokens`.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def main() -> int:
             for trouble, ways in found.items():
                 shown += 1
                 if shown <= chosen.show:
-                    print(f"{pair.name} {pair.expected['kind']} {pair.url[:100]}\n    {trouble}\n    {ways[:3]}, {len(ways)}")
+                    print(f"{pair.name} {pair.expected['kind']} {pair.url[:100]}")
+                    print(f"    {trouble}\n    in {len(ways)} ways: {', '.join(ways[:3])}")
     for key in sorted(every):
         print(f"{' '.join(key):40} {right[key]:6} of {every[key]:6} {right[key] / every[key]:8.2%}")
     print(f"{len(pairs)} pairs in {time.perf_counter() - started:.0f} s, {sum(every.values()) // 2} counted")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pairs import BODILESS
 from senders import senders
@@ -62,7 +62,7 @@ class Replay:
         for sender in self._senders.values():
             await sender.close()
 
-    def __enter__(self) -> Replay:
+    def __enter__(self) -> Self:
         self._hooks.install()
         return self
 

@@ -1,7 +1,7 @@
-"""Real traffic of providers, where a sample of it lies beside the repository, through every client and over a real wire.
+"""Real traffic of providers, where a sample of it lies beside the repository, through every client and a real wire.
 
-Each pair is delivered in a few ways, others for each pair; with NBTOKENS_REPLAY=all in all of them. `benchmarks/replay.py`
-does the same for any file of traffic.
+Each pair is delivered in a few ways, others for each pair; with NBTOKENS_REPLAY=all in all of them.
+`benchmarks/replay.py` does the same for any file of traffic.
 """
 
 from __future__ import annotations
