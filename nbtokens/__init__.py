@@ -16,11 +16,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbtokens._version import __version__
+from nbtokens.cache_hits import record_cache_hit
 from nbtokens.errors import ConfigError, HistoryError, NbtokensError
+from nbtokens.formats.usage_objects import ResponseUsage, usage_of
 from nbtokens.manual import record
 from nbtokens.operation import Operation, Run, UsualOperation
 from nbtokens.record import Record
+from nbtokens.recorded import recorded
 from nbtokens.runtime import runtime
+from nbtokens.sdk_objects import record_response
 from nbtokens.views import History, Session
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ __all__ = [
     "NbtokensError",
     "Operation",
     "Record",
+    "ResponseUsage",
     "Run",
     "Session",
     "__version__",
@@ -46,11 +51,15 @@ __all__ = [
     "load_ipython_extension",
     "operation",
     "record",
+    "record_cache_hit",
+    "record_response",
+    "recorded",
     "report",
     "run_id",
     "session",
     "stats",
     "unload_ipython_extension",
+    "usage_of",
 ]
 
 

@@ -10,8 +10,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+def _nobody_looks(value: Any) -> None:  # noqa: ANN401 - whatever a generator gives
+    """Take no notice."""
+
+
 def drive_generator(
-    generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any], ended: Callable[[], None]
+    generator: Generator[Any, Any, Any],
+    inside: AbstractContextManager[Any],
+    ended: Callable[[], None],
+    seen: Callable[[Any], None] = _nobody_looks,
 ) -> Generator[Any, Any, Any]:
     """The same generator; what its caller does between the steps stays outside.
 
@@ -19,21 +26,26 @@ def drive_generator(
         generator: the generator.
         inside: entered for each step.
         ended: called when it has ended, also where it is collected half-way; not where it was never begun.
+        seen: called with each thing that it gives, and with what it returns.
     """
     try:
-        return (yield from _drive(generator, inside))
+        return (yield from _drive(generator, inside, seen))
     finally:
         ended()
 
 
-def _drive(generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any]) -> Generator[Any, Any, Any]:
+def _drive(
+    generator: Generator[Any, Any, Any], inside: AbstractContextManager[Any], seen: Callable[[Any], None]
+) -> Generator[Any, Any, Any]:
     step = partial(next, generator)
     while True:
         try:
             with inside:
                 value = step()
         except StopIteration as stop:
+            seen(stop.value)
             return stop.value
+        seen(value)
         try:
             sent = yield value
         except GeneratorExit:
@@ -47,7 +59,10 @@ def _drive(generator: Generator[Any, Any, Any], inside: AbstractContextManager[A
 
 
 async def drive_async_generator(
-    generator: AsyncGenerator[Any, Any], inside: AbstractContextManager[Any], ended: Callable[[], None]
+    generator: AsyncGenerator[Any, Any],
+    inside: AbstractContextManager[Any],
+    ended: Callable[[], None],
+    seen: Callable[[Any], None] = _nobody_looks,
 ) -> AsyncGenerator[Any, Any]:
     """The same for an asynchronous one."""
     try:
@@ -58,6 +73,7 @@ async def drive_async_generator(
                     value = await step()
             except StopAsyncIteration:
                 return
+            seen(value)
             try:
                 sent = yield value
             except GeneratorExit:

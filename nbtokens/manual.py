@@ -11,14 +11,16 @@ import msgspec
 
 from nbtokens.call import Usage, UsageSource
 from nbtokens.context import Attribution, check_tag, current_place
-from nbtokens.order import Order, Price
+from nbtokens.order import UNPRICED, Order, Price
 from nbtokens.record import FIELDS, Record
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nbtokens.context import Place
 
-_PRICES_WAIT: Final = 10.0
+PRICES_WAIT: Final = 10.0
 _STATUSES: Final = ("ok", "error")
 _CHOICES: Final = {"attribution": get_args(Attribution), "usage_source": get_args(UsageSource)}
 _NOT_SETTABLE: Final = frozenset({"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls"})
@@ -62,45 +64,125 @@ def record(  # noqa: PLR0913 - each is a field of the row that callers know
     Raises:
         TypeError, ValueError: a value can't be what its name says. Nothing is recorded then.
     """
+    check_model(model)
+    values = {
+        "provider": provider,
+        "call_type": call_type,
+        "duration_s": duration_s,
+        "status": status,
+        "id": id,
+        **fields_and_tags,
+    }
+    counts = {
+        "input_tokens": count("input_tokens", input_tokens),
+        "output_tokens": count("output_tokens", output_tokens),
+    }
+    runtime().meter.wait_for_prices(PRICES_WAIT)  # nobody's call waits here
+    return keep(make(model, counts, values, cost_usd=cost_usd, operation=operation, started_at=started_at))
+
+
+def make(  # noqa: PLR0913 - what a row is made of
+    model: str | None,
+    counts: Mapping[str, int | None],
+    values: Mapping[str, Any],
+    *,
+    operation: str | None = None,
+    cost_usd: Decimal | float | str | None = None,
+    started_at: datetime | None = None,
+    place: Place | None = None,
+) -> Record:
+    """The row of a call that was not seen; it is not kept yet.
+
+    Args:
+        model: the model's name.
+        counts: fields of `Usage`; without any, the row says that no usage is known.
+        values: fields of the row, usage among them, and tags under any other name.
+        operation: the label; that of the place by default.
+        cost_usd: what it cost; worked out if left out.
+        started_at: when it began.
+        place: where it belongs; where this is called by default.
+
+    Raises:
+        TypeError, ValueError: a value can't be what its name says.
+    """
     at = _utc(started_at)
-    extra = {name: value for name, value in fields_and_tags.items() if name in FIELDS or name in _USAGE_FIELDS}
-    tags = {name: value for name, value in fields_and_tags.items() if name not in extra}
-    _check(model, status, extra)
+    fields = {name: value for name, value in values.items() if name in FIELDS and value is not None}
+    given = {name: count(name, value) for name, value in values.items() if name in _USAGE_FIELDS}
+    tags = {name: value for name, value in values.items() if name not in FIELDS and name not in _USAGE_FIELDS}
+    _check(fields)
     for name, value in tags.items():
         check_tag(name, value)
-    read = _count("input_tokens", input_tokens)
-    written = _count("output_tokens", output_tokens)
-    usage_counts = {name: _count(name, extra[name]) for name in extra if name in _USAGE_FIELDS}
-    usage = Usage(**{"input_tokens": read, "output_tokens": written, **usage_counts})
-    price = _price(model, usage, provider, at, duration_s, cost_usd, extra)
-    place = current_place()
-    now = runtime()
-    values = {
-        **_of_place(place, operation, tags),
-        "call_type": call_type,
-        "provider": provider,
+    usage = Usage(**{**counts, **given})
+    duration = fields["duration_s"] = _seconds(fields.get("duration_s"))
+    price = _price(model, usage, at, duration, cost_usd, fields)
+    here = place or current_place()
+    row = {
+        **_of_place(here, operation, tags),
         "model": model,
         "request_model": model,
-        "input_tokens": read,
-        "output_tokens": written,
-        "total_tokens": read + written,
-        "usage_source": "reported",
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_input_tokens": usage.cache_read_input_tokens,
+        "cache_creation_input_tokens": usage.cache_creation_input_tokens,
+        "reasoning_output_tokens": usage.reasoning_output_tokens,
+        "total_tokens": _total(usage),
+        "usage_source": "none" if _total(usage) is None else "reported",
         "complete": True,
-        "status": status,
-        "duration_s": _seconds(duration_s),
+        "status": "ok",
         "input_cost_usd": price.input,
         "output_cost_usd": price.output,
         "other_cost_usd": price.other,
         "cost_usd": price.total,
         "price_source": price.source,
-        **{name: value for name, value in extra.items() if name in FIELDS},
+        **fields,
     }
     try:
-        made = msgspec.convert({**_plain(now.meter.rows.blank(at, id)), **_plain(values)}, Record)
+        blank = runtime().meter.rows.blank(at, row.pop("id", None))
+        return msgspec.convert({**_plain(blank), **_plain(row)}, Record)
     except msgspec.ValidationError as error:
         raise TypeError(f"This can't be recorded: {error}. See docs/record.md for the type of each field.") from error
-    now.keep(made, place.scopes)
+
+
+def keep(made: Record, place: Place | None = None) -> Record:
+    """Take a row into the history, and into the figures of everything that it belongs to."""
+    runtime().keep(made, (place or current_place()).scopes)
     return made
+
+
+def check_model(model: Any) -> None:  # noqa: ANN401 - checked here
+    """Make sure that a model's name is one.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(model, str) or not model:
+        raise TypeError(f"model is {model!r}; it must be the model's name.")
+
+
+def count(name: str, value: Any) -> int:  # noqa: ANN401 - checked here
+    """The value, which must be a count of tokens.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of tokens, 0 or more.")
+    return value
+
+
+def money(name: str, value: Decimal | float | str) -> Decimal:
+    """The value as exact USD.
+
+    Raises:
+        ValueError: it is no amount of money.
+    """
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{name} is {value!r}; it must be a number of USD, 0 or more.")
+    return amount
 
 
 def _of_place(place: Place, operation: str | None, tags: dict[str, Any]) -> dict[str, Any]:
@@ -115,39 +197,37 @@ def _of_place(place: Place, operation: str | None, tags: dict[str, Any]) -> dict
 
 
 def _price(  # noqa: PLR0913, PLR0917 - what a price depends on
-    model: str,
+    model: str | None,
     usage: Usage,
-    provider: str | None,
     at: datetime,
     duration_s: float | None,
     cost_usd: Decimal | float | str | None,
-    extra: dict[str, Any],
+    fields: dict[str, Any],
 ) -> Price:
     if cost_usd is not None:
-        return Price(total=_money(cost_usd), source=extra.pop("price_source", "user"))
-    meter = runtime().meter
-    meter.wait_for_prices(_PRICES_WAIT)  # nobody's call waits here
-    return meter.price(
-        Order((model,), usage, at, provider=provider, tier=extra.get("service_tier"), duration=duration_s)
+        return Price(total=money("cost_usd", cost_usd), source=fields.get("price_source", "user"))
+    if model is None or _total(usage) is None:
+        return UNPRICED
+    provider, tier, raw = (fields.get(name) for name in ("provider", "service_tier", "usage"))
+    return runtime().meter.price(
+        Order((model,), usage, at, provider=provider, tier=tier, duration=duration_s, raw_usage=raw)
     )
 
 
-def _check(model: str, status: str, extra: dict[str, Any]) -> None:
-    if not isinstance(model, str) or not model:
-        raise TypeError(f"model is {model!r}; it must be the model's name.")
-    if status not in _STATUSES:
-        raise ValueError(f"status is {status!r}; it must be 'ok' or 'error'.")
+def _check(fields: dict[str, Any]) -> None:
+    if fields.get("status", "ok") not in _STATUSES:
+        raise ValueError(f"status is {fields['status']!r}; it must be 'ok' or 'error'.")
     for name, allowed in _CHOICES.items():
-        if extra.get(name) not in (None, *allowed):
-            raise ValueError(f"{name} is {extra[name]!r}; it must be one of {', '.join(allowed)}.")
-    for name in sorted(extra.keys() & _NOT_SETTABLE):
+        if fields.get(name) not in (None, *allowed):
+            raise ValueError(f"{name} is {fields[name]!r}; it must be one of {', '.join(allowed)}.")
+    for name in sorted(fields.keys() & _NOT_SETTABLE):
         raise TypeError(f"{name} can't be set: nbtokens works it out. Tags are given as keywords of their own.")
 
 
-def _count(name: str, value: Any) -> int:  # noqa: ANN401 - checked here
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of tokens, 0 or more.")
-    return value
+def _total(usage: Usage) -> int | None:
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
 
 
 def _seconds(value: float | None) -> float | None:
@@ -156,16 +236,6 @@ def _seconds(value: float | None) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(f"duration_s is {value!r}; it must be a number of seconds, 0 or more.")
     return float(value)
-
-
-def _money(value: Decimal | float | str) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"cost_usd is {value!r}; it must be a number of USD, 0 or more.")
-    return amount
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - anything that msgspec takes

@@ -150,9 +150,9 @@ class Meter:
             self.wait_for_prices(wait)
         return self._prices.price(order)
 
-    def wait_for_prices(self, seconds: float) -> None:
-        """Wait until the price data is there, at most so long."""
-        self._prices.wait(seconds)
+    def wait_for_prices(self, seconds: float) -> bool:
+        """Wait until the price data is there, at most so long; True if it is."""
+        return self._prices.wait(seconds)
 
     @property
     def awaits_prices(self) -> bool:

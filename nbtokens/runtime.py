@@ -65,7 +65,7 @@ class Runtime:
         self._hooks = Hooks(self)
         self._workers = Workers(self)
         self._employers: Config | None = None
-        self._deferred: SimpleQueue[Exchange | Record] = SimpleQueue()
+        self._deferred: SimpleQueue[Exchange | Record | Callable[[], None]] = SimpleQueue()
         self._work: SimpleQueue[Event | None] = SimpleQueue()
         self._worker: Thread | None = None
         self._dirty = False
@@ -121,6 +121,7 @@ class Runtime:
             if config == self._config:
                 return
             self._config = config
+            self.session.recent.clear()  # they lie in another ledger
             if config.problem is not None:
                 self.tell(config.problem)
             self._prices = PriceBook(config.settings)
@@ -195,8 +196,8 @@ class Runtime:
         self._deferred.put(exchange)
         self._work.put(None)
 
-    def keep_later(self, record: Record) -> None:
-        """Append a record on another thread, likewise."""
+    def keep_later(self, record: Record | Callable[[], None]) -> None:
+        """Append a record on another thread, likewise, or do what makes and keeps one."""
         self._deferred.put(record)
         self._work.put(None)
 
@@ -304,6 +305,8 @@ class Runtime:
                 with guarded:
                     if isinstance(item, Record):
                         self.keep(item)
+                    elif callable(item):
+                        item()
                     else:
                         self.meter.observe_deferred(item)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbtokens.record import Record
 
 _FOLD_AT = 4096
+_RECENT = 1000
 
 
 class History:
@@ -93,10 +94,13 @@ class Session:
         self._totals = Totals()
         self._new: deque[Record] = deque()
         self._of_earlier_times: set[str] = set()
+        self.recent: deque[Record] = deque(maxlen=_RECENT)
+        """The latest records, for telling whether an answer is recorded."""
 
     def add(self, record: Record) -> None:
         """Take one more record in."""
         self._new.append(record)
+        self.recent.append(record)
         if record.started_at < self.started_at:  # recorded by hand
             self._of_earlier_times.add(record.id)
         if len(self._new) >= _FOLD_AT:
@@ -107,6 +111,11 @@ class Session:
         with self._lock:
             self._take_new()
             self._totals.amend(before, after)
+
+    def call_of(self, response_id: str) -> Record | None:
+        """The call that an answer belongs to, if it is among the last thousand records."""
+        found = (one for one in reversed(tuple(self.recent)) if one.response_id == response_id and one.kind == "call")
+        return next(found, None)
 
     def reset(self, now: datetime) -> None:
         """Begin to count anew. The history keeps everything."""

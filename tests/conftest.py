@@ -114,6 +114,7 @@ def _begin_afresh() -> None:
     now._told.clear()
     now.set_up(anew=True)
     now.meter.wait_for_prices(PATIENCE)
+    now.session.recent.clear()
     now.session.reset(datetime.now(UTC))
 
 
