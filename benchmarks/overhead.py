@@ -1,7 +1,9 @@
 """What nbtokens adds to a call, and to a chunk of a stream, in CPU time.
 
-The same calls to a server on this machine (a process of its own) are made in turns: without nbtokens, without it but
-with the floor (a hand-written append of one JSON line after each call), with nbtokens. `in the path` is the CPU time
+The same calls to a server on this machine (a process of its own) are made in turns, a few in a row as a notebook makes
+them: without nbtokens, without it but with the floor (a hand-written append of one JSON line after each call), with
+nbtokens. The turns follow each other in random order, so that what one leaves in the caches is not always to the same
+one's favour. `in the path` is the CPU time
 of the calling thread, the median of single calls (of streams, divided by their chunks); `behind it` is what other
 threads of the process used in the meantime (the summary, the totals), the mean over all calls. Microseconds; compare
 them within one run only.
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import socketserver
 import statistics
 import subprocess
@@ -110,6 +113,9 @@ def serve(chunks: int) -> None:
         server.serve_forever()
 
 
+_TURNS = 50
+
+
 class Timed:
     """CPU time of the calling thread for single runs, and of all other threads in the meantime, in microseconds."""
 
@@ -138,12 +144,13 @@ def compare(name: str, work: Callable[[], None], runs: int, parts: int, floor: P
 
     meter = runtime().meter
     without, least, ours = Timed(work), Timed(with_floor), Timed(work)
-    for _ in range(runs):
-        meter.enabled = False
-        without.run()
-        least.run()
-        meter.enabled = True
-        ours.run()
+    turns, in_a_row = [without, least, ours], max(runs // _TURNS, 1)
+    for _ in range(runs // in_a_row):
+        random.shuffle(turns)
+        for timed in turns:
+            meter.enabled = timed is ours
+            for _ in range(in_a_row):
+                timed.run()
     base = statistics.median(without.own) / parts
     floor_added = statistics.median(least.own) / parts - base
     added = statistics.median(ours.own) / parts - base
