@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -40,19 +41,27 @@ class Reader:
             if name != _PROGRESS
         ]
         self._progress = [f"{inside}{path}" for path in table.fields.get(_PROGRESS, ()) for inside in prefixes]
-        self._usage = UsageReader(table)
         self._errors = [f"{inside}{_ERROR}" for inside in prefixes]
-        scalars = dict.fromkeys([*(path for _, paths in self._fields for path in paths), *self._progress, _EVENT_TYPE])
-        self._selection = Selection(
-            [
-                *(Leaf(path, str) for path in scalars),
-                *(Leaf(f"{inside}{path}", dict) for path in table.usage_at for inside in prefixes),
-                *(Leaf(path, object) for path in (*self._errors, *table.usage_else)),
-                *(Leaf(path, float) for path in table.usage_scalars),
-            ]
-        )
+        self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in prefixes]
         self._text = [steps(path) for path in table.text]
         self._text_streamed = [steps(path) for path in table.text_streamed]
+
+    # Of some sixty formats a notebook speaks one or two; the others cost nothing.
+    @cached_property
+    def _usage(self) -> UsageReader:
+        return UsageReader(self.table)
+
+    @cached_property
+    def _selection(self) -> Selection:
+        scalars = dict.fromkeys([*(path for _, paths in self._fields for path in paths), *self._progress, _EVENT_TYPE])
+        return Selection(
+            [
+                *(Leaf(path, str) for path in scalars),
+                *(Leaf(path, dict) for path in self._usage_at),
+                *(Leaf(path, object) for path in (*self._errors, *self.table.usage_else)),
+                *(Leaf(path, float) for path in self.table.usage_scalars),
+            ]
+        )
 
     def model_in(self, path: str) -> str | None:
         """The model that the path of a URL names, or the deployment of one."""

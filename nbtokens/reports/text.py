@@ -5,8 +5,6 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from wcwidth import wcswidth
-
 from nbtokens.reports.report import Layout, Part, Report, Table
 
 if TYPE_CHECKING:
@@ -52,6 +50,8 @@ def _table(table: Table) -> str:
 
 
 def _width(cell: str) -> int:
+    from wcwidth import wcswidth  # noqa: PLC0415 - only where text is laid out, not on loading
+
     if cell.isascii():
         return len(cell)
     return max(wcswidth(cell), 0)
