@@ -50,8 +50,8 @@ def _table(table: Table) -> str:
 
 
 def _width(cell: str) -> int:
-    from wcwidth import wcswidth  # noqa: PLC0415 - only where text is laid out, not on loading
-
     if cell.isascii():
         return len(cell)
+    from wcwidth import wcswidth  # noqa: PLC0415 - not on loading: its tables are large
+
     return max(wcswidth(cell), 0)

@@ -58,7 +58,7 @@ class HttpxHook:
         return Exchange(
             request.method,
             address,
-            request_body=getattr(request, "_content", None),  # `.content` raises for a stream; reading would eat it
+            request_body=_body(request),
             request_headers=kept_headers(request.headers.raw),
             streamed=bool(stream),
         )
@@ -157,3 +157,19 @@ def _async_tee(module: ModuleType) -> type:
             self._finish.collected()
 
     return AsyncTee
+
+
+def _body(request: Any) -> bytes | None:  # noqa: ANN401 - the client's types
+    """What is sent, as far as it is there: `.content` raises for a stream, and reading it would eat it.
+
+    Of a form with files only the texts are given, as the form has them.
+    """
+    body: bytes | None = getattr(request, "_content", None)
+    if body is not None:
+        return body
+    fields = getattr(request.stream, "fields", None)
+    if not isinstance(fields, list):
+        return None
+    texts = [(field.name, field.value) for field in fields if isinstance(getattr(field, "value", None), str)]
+    form = "".join(f'--\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in texts)
+    return form.encode("utf-8", "replace") or None
