@@ -64,7 +64,8 @@ class Estimates:
         usage = call.usage
         read = usage.input_tokens
         if read is None:
-            read = self.input_tokens(request, reader.table, model, wait=max(until - monotonic(), 0))
+            # Nothing to count is not nothing read: sound, or a conversation that the provider keeps.
+            read = self.input_tokens(request, reader.table, model, wait=max(until - monotonic(), 0)) or None
         counted = msgspec.structs.replace(
             usage, input_tokens=read, output_tokens=max(written, usage.output_tokens or 0)
         )
@@ -87,10 +88,12 @@ class Estimates:
     ) -> int:
         """About how many tokens a model wrote of what was read: text, shown reasoning, calls of tools, and the end."""
         written = self._tokenizers.count("".join(reader.written(exchange)), model, wait)
-        if not written or reader.table.call_type not in FRAMED:
+        if reader.table.call_type not in FRAMED:
             return written
         framing = framing_of(model)
         written += framing.answered_call * calls_in(exchange.body)
+        if not written:
+            return 0
         return written + (framing.answer if complete and written >= framing.answer_from else 0)
 
 
@@ -98,7 +101,7 @@ _CALL: Final = re.compile(
     # OpenAI's chat; only the first piece of a call has its name
     rb'"function"\s*:\s*\{\s*(?:"arguments"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*)?"name"\s*:\s*"[^"]'
     rb'|"type"\s*:\s*"tool_use"\s*,'  # Anthropic
-    rb'|"(?:functionCall|toolUse)"\s*:\s*\{\s*"(?:name|toolUseId)"'  # Google, Bedrock
+    rb'|"functionCall"\s*:\s*\{|"toolUseId"\s*:\s*"'  # Google, Bedrock
 )
 _CALL_ID: Final = re.compile(rb'"call_id"\s*:\s*"([^"]+)"')  # OpenAI's responses repeat an item in several events
 

@@ -87,6 +87,7 @@ _FRAMINGS: Final = tuple(
         (r"gpt", _GPT),
         (r"claude-(3|2|instant|v2)|claude-(opus|sonnet)-4(-\d{8}|-[01]|$|@)", _CLAUDE._replace(tools=346)),
         (r"claude", _CLAUDE),
+        (r"llama3\.[123](:|$)", Framing(request=20, message=5, system=-5, answer=1)),  # Ollama's name and template
         (r"llama-?v?3[.-][123]|llama3[.-][123]", Framing(request=30, message=5, system=-5, answer=1)),
         (r"llama", Framing(request=5, message=5, answer=1)),
         (r"qwen|qwq", Framing(request=3, message=5, tools=140, answer=1)),
@@ -94,6 +95,8 @@ _FRAMINGS: Final = tuple(
         (r"gemini", Framing(request=0, message=0)),
         (r"deepseek-(v[4-9]|chat|reasoner)", Framing(tools=220, answered_call=25)),
         (r"mistral|mixtral|ministral|magistral|codestral|devstral", Framing(request=1, message=2, tools=18)),
+        (r"nova", Framing(tools=370)),
+        (r"titan|flan", Framing(request=0, message=0)),
         (r"sonar", Framing(request=1, message=0)),
     )
 )

@@ -24,13 +24,15 @@ _NOT_READ: Final = frozenset(
         *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "status", "index", "object"),
         *("url", "data", "file_id", "file_data", "fileUri", "file_uri", "uri", "bytes", "media_type", "mime_type"),
         *("mimeType", "format", "input_audio", "audio", "signature", "thoughtSignature", "encrypted_content"),
-        *("cache_control", "cachePoint", "detail", "resolution", "annotations", "logprobs"),
+        *("cache_control", "cachePoint", "detail", "resolution", "annotations", "logprobs", "model", "taskType"),
         # What a model once thought is not given to it again.
         *("reasoning", "reasoning_content", "reasoning_details", "thinking"),
     }
 )
 _TOOLS: Final = frozenset({"tools", "functions", "toolConfig"})
 FRAMED: Final = frozenset({"chat", "generate_content"})
+_TEMPLATED: Final = "ollama.generate"
+"""A text completion whose prompt becomes the message of a chat."""
 _ITEMS: Final = frozenset({"function_call", "function_call_output"})
 _SYSTEM: Final = frozenset({"system", "developer"})
 _SCHEMA_KEYS: Final = ("response_format", "text")
@@ -102,7 +104,7 @@ def prompt_of(request: Request, table: Format, model: str | None) -> Prompt:
             prompt.read(value)
             # A plain string is a message of its own; a system's is, where it is one of OpenAI's.
             prompt.messages += isinstance(value, str) and key not in {"system", "systemInstruction"}
-    if table.call_type in FRAMED and prompt.texts:
+    if (table.call_type in FRAMED or table.api == _TEMPLATED) and (prompt.texts or prompt.images):
         framing = framing_of(model)
         prompt.framing += framing.request + framing.message * prompt.messages + framing.call * prompt.calls
         prompt.framing += framing.system * prompt.instructed

@@ -179,6 +179,15 @@ def test_images_are_no_text() -> None:
     assert record.input_tokens == 85 + count("What is this?") + 7
 
 
+def test_a_prompt_that_is_elsewhere() -> None:
+    """Where the request holds nothing to count, the input is not known; what was written is counted all the same."""
+    body = {"model": "gpt-5", "output": [{"content": [{"text": TEXT}]}]}
+    exchange = {"previous_response_id": "resp_1"}
+    record = observed(json.dumps(body).encode(), exchange, path="/v1/responses")
+    assert (record.input_tokens, record.output_tokens) == (None, count(TEXT) + ENDED)
+    assert record.usage_source == "estimated"
+
+
 def test_embeddings_write_nothing() -> None:
     """An embedding without usage has an estimated input and no output."""
     record = observed(b'{"model": "m", "data": []}', {"input": [TEXT, TEXT]}, path="/v1/embeddings")
