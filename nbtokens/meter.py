@@ -122,9 +122,13 @@ class Meter:
     def _to_record(self, exchange: Exchange, route: Route, tier: str | None = None) -> Record | None:
         table = route.reader.table
         request = Request(exchange.request_body)
-        if (route.provider is None or table.shape_always) and table.request_keys and not request.has_shape(table):
+        shape_tells = (route.provider is None or table.shape_always) and bool(table.request_keys)
+        fits = not shape_tells or request.has_shape(table)
+        if not fits and request.readable:
             return None
         call = route.reader.read(exchange, request, route.asked)
+        if not fits and call.usage_source != "reported":  # the request could not be seen; then the answer must tell
+            return None
         if tier is not None:
             call = msgspec.structs.replace(call, service_tier=tier)
         if not (route.stored or call.pending):

@@ -11,17 +11,16 @@ from typing import Final
 from nbtokens.formats.table import COMMON_FIELDS, Format
 
 # Anthropic's input_tokens leave out what was read from or written to the cache.
-USAGE: Final = (
-    ("input_tokens", "input_tokens"),
+CACHE_AND_TOOLS: Final = (
     ("cache_read_input_tokens", "input_tokens"),
     ("cache_creation_input_tokens", "input_tokens"),
-    ("output_tokens", "output_tokens"),
     ("cache_read_input_tokens", "cache_read_input_tokens"),
     ("cache_creation_input_tokens", "cache_creation_input_tokens"),
     ("cache_creation.ephemeral_1h_input_tokens", "cache_creation_1h_input_tokens"),
     ("output_tokens_details.thinking_tokens", "reasoning_output_tokens"),
     ("server_tool_use.web_search_requests", "web_searches"),
 )
+USAGE: Final = (("input_tokens", "input_tokens"), ("output_tokens", "output_tokens"), *CACHE_AND_TOOLS)
 
 MESSAGES: Final = Format(
     api="anthropic.messages",

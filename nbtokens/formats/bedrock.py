@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html, .../
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from nbtokens.formats import anthropic
@@ -17,6 +18,12 @@ _HEADERS: Final = (
     ("x-amzn-bedrock-output-token-count", "header_output"),
     ("x-amzn-bedrock-cache-read-input-token-count", "header_cache_read"),
     ("x-amzn-bedrock-cache-write-input-token-count", "header_cache_write"),
+)
+_HEADER_CACHE: Final = (
+    ("header_cache_read", "input_tokens"),
+    ("header_cache_write", "input_tokens"),
+    ("header_cache_read", "cache_read_input_tokens"),
+    ("header_cache_write", "cache_creation_input_tokens"),
 )
 
 # Converse's inputTokens leave out what was read from or written to the cache.
@@ -40,6 +47,7 @@ CONVERSE: Final = Format(
         ("cacheDetails[ttl=1h].inputTokens", "cache_creation_1h_input_tokens"),
         ("header_input", "input_tokens"),
         ("header_output", "output_tokens"),
+        *_HEADER_CACHE,
     ),
     usage_headers=_HEADERS,
     usage_fields=(),
@@ -65,6 +73,7 @@ INVOKE: Final = Format(
     api="aws.bedrock.invoke",
     call_type="chat",
     path=_MODEL + r"/(?:invoke|invoke-with-response-stream)",
+    call_types_by_model=(("embed", "embeddings"), ("rerank", "rerank")),  # Titan's have the same keys for all
     call_types=(("inputText", "text_completion"), ("texts", "embeddings"), ("query", "rerank"), ("taskType", "image")),
     fields={
         "response_id": ("id", "message.id"),
@@ -90,26 +99,24 @@ INVOKE: Final = Format(
     ),
     usage_headers=_HEADERS,
     usage=(
-        *anthropic.USAGE,
-        ("prompt_tokens", "input_tokens"),
-        ("completion_tokens", "output_tokens"),
+        (
+            """input_tokens | prompt_tokens | inputTokens | inputTokenCount | prompt_token_count | inputTextTokenCount
+            | header_input""",
+            "input_tokens",
+        ),
+        (
+            """output_tokens | completion_tokens | outputTokens | outputTokenCount | generation_token_count | tokenCount
+            | header_output""",
+            "output_tokens",
+        ),
+        *anthropic.CACHE_AND_TOOLS,
         ("prompt_tokens_details.cached_tokens", "cache_read_input_tokens"),
         ("completion_tokens_details.reasoning_tokens", "reasoning_output_tokens"),
-        ("inputTokens", "input_tokens"),
         ("cacheReadInputTokenCount | cacheReadInputTokens", "input_tokens"),
         ("cacheWriteInputTokenCount | cacheWriteInputTokens", "input_tokens"),
-        ("outputTokens", "output_tokens"),
         ("cacheReadInputTokenCount | cacheReadInputTokens", "cache_read_input_tokens"),
         ("cacheWriteInputTokenCount | cacheWriteInputTokens", "cache_creation_input_tokens"),
-        ("inputTokenCount", "input_tokens"),
-        ("cacheReadInputTokenCount", "cache_read_input_tokens"),
-        ("outputTokenCount", "output_tokens"),
-        ("prompt_token_count", "input_tokens"),
-        ("generation_token_count", "output_tokens"),
-        ("inputTextTokenCount", "input_tokens"),
-        ("tokenCount", "output_tokens"),
-        ("header_input", "input_tokens"),
-        ("header_output", "output_tokens"),
+        *_HEADER_CACHE,
     ),
     usage_fields=(),
     last_events=("message_stop",),
@@ -182,4 +189,13 @@ SAGEMAKER: Final = Format(
     prompt=("inputs", "prompt", "messages"),
 )
 
-FORMATS: Final = (CONVERSE, INVOKE, AGENT, SAGEMAKER)
+# Its path is also that of another service's request, which prepares an agent.
+INLINE_AGENT: Final = replace(
+    AGENT,
+    path=r"/agents/[^/]+",
+    request_keys=(("foundationModel",), ("instruction",)),
+    shape_always=True,
+    request_models=("foundationModel",),
+)
+
+FORMATS: Final = (CONVERSE, INVOKE, AGENT, INLINE_AGENT, SAGEMAKER)

@@ -55,7 +55,7 @@ GENERATE_CONTENT: Final = Format(
 EMBED_CONTENT: Final = Format(
     api="google.embed_content",
     call_type="embeddings",
-    path=_MODEL + r":(?:embedContent|batchEmbedContents|asyncBatchEmbedContent)",
+    path=_MODEL + r":(?:embedContent|batchEmbedContents)",
     request_keys=(("content", "requests"),),
     usage_at=("usageMetadata",),
     usage=(("promptTokenCount", "input_tokens"),),
@@ -71,7 +71,12 @@ PREDICT: Final = Format(
     providers=("gcp.gemini", "gcp.vertex_ai"),
     usage_at=("predictions[].embeddings.statistics",),
     usage_summed=True,
-    usage=(("token_count", "input_tokens"),),
+    usage_else=("metadata.tokenMetadata",),  # PaLM's
+    usage=(
+        ("token_count", "input_tokens"),
+        ("inputTokenCount.totalTokens", "input_tokens"),
+        ("outputTokenCount.totalTokens", "output_tokens"),
+    ),
     prompt=("instances",),
     countable=False,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,6 +17,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 _MOST_DIGITS: Final = 18
 _DONE: Final = b"[DONE]"
 _LOOK_AHEAD: Final = 4096
+_tolerated: Final = re.compile(rb"NaN|Infinity|\\ud[89a-f]|[\x80-\xff]", re.IGNORECASE)
+_SURROGATE: Final = re.compile(rb"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
+_BETWEEN: Final = re.compile(rb"\}\s*,\s*\{")
+_MOST_TRIES: Final = 100
+_ONE_ESCAPE: Final = len("\\ud800")
 _ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -45,6 +51,16 @@ def decode(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - JSON holds anyth
         return msgspec.json.decode(text)
     except msgspec.ValidationError:  # a number out of range; everything else is in order
         return json.loads(bytes(text), parse_int=_bounded)
+    except msgspec.DecodeError:
+        if not _tolerated.search(bytes(text)):
+            raise
+        return _decode_almost(bytes(text))
+
+
+def _decode_almost(text: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+    """What Python's servers write, and is no JSON: NaN, Infinity, text that was cut inside of a character."""
+    whole = _SURROGATE.sub(lambda found: found[0] if len(found[0]) > _ONE_ESCAPE else b"\\ufffd", text)
+    return json.loads(whole.decode("utf-8", "replace"), parse_int=_bounded)
 
 
 def _bounded(digits: str) -> int | float:
@@ -86,7 +102,25 @@ def _array(data: bytes) -> Documents:
     try:
         return Documents([bytes(part) for part in _ANY_JSON.decode(data)], done=False, streamed=False, array=True)
     except UNREADABLE:
-        return Documents([data], done=False, streamed=False, array=True)
+        return Documents(_elements(data), done=False, streamed=False, array=True)
+
+
+def _elements(data: bytes) -> list[bytes]:
+    """The elements of an array that was cut off, those that are whole. Streams of arrays have one on each line or so.
+
+    It takes time with the square of the number of elements that are not whole, so there is a limit to these.
+    """
+    found: list[bytes] = []
+    start, wrong = 1, 0
+    for mark in _BETWEEN.finditer(data):
+        part = data[start : mark.start() + 1].strip()
+        if _is_document(part):
+            found.append(part)
+            start, wrong = mark.end() - 1, 0
+        elif (wrong := wrong + 1) > _MOST_TRIES:
+            break
+    rest = data[start:].strip().removesuffix(b"]").strip()
+    return [*found, rest] if rest else found
 
 
 def _events(data: bytes) -> Documents:
@@ -96,14 +130,22 @@ def _events(data: bytes) -> Documents:
     # Most providers send events of one line of data each; then one split does it.
     texts = data.removeprefix(b"data: ").split(b"\n\ndata: ")
     if not data.startswith(b"data: ") or data.count(b"\n") != 2 * (len(texts) - 1):
-        texts = [_event_data(event) for event in data.split(b"\n\n")]
+        texts = [text for event in data.split(b"\n\n") for text in _event_data(event)]
     done = _DONE in texts[-2:]
     return Documents([text for text in texts if text not in (b"", _DONE)], done=done, streamed=True)
 
 
-def _event_data(event: bytes) -> bytes:
+def _event_data(event: bytes) -> list[bytes]:
+    if event.startswith((b"event: error\n", b"event:error\n")):  # also where its data do not say so
+        return [b'{"error":"error"}', *_data_lines(event)]
+    return _data_lines(event)
+
+
+def _data_lines(event: bytes) -> list[bytes]:
     _, mark, text = event.partition(b"\ndata: ")
     if mark and event.startswith(b"event: ") and event.count(b"\n") == 1:
-        return text
-    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
-    return lines[0].strip() if len(lines) == 1 else b"\n".join(lines).strip()
+        return [text]
+    lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
+    if len(lines) > 1 and not (lines[0].startswith(b"{") and _is_document(lines[0])):
+        return [b"\n".join(lines)]
+    return lines  # some servers leave out the blank lines between events

@@ -50,6 +50,7 @@ CHAT: Final = Format(
     path=r"/chat/completions|/fim/completions|/agents/completions|/cortex/inference:complete",
     request_keys=(("messages",),),
     fields=_CHAT_FIELDS,
+    errors=("choices[].error",),
     usage_at=("usage", "x_groq.usage"),
     usage_else=("timings",),
     usage=_CHAT_USAGE,
@@ -82,6 +83,13 @@ DATABRICKS: Final = replace(
 )
 VERTEX_MISTRAL: Final = replace(
     CHAT, path=r"/publishers/(?:mistralai|meta|ai21)/models/(?P<model>[^/:]+):(?:rawPredict|streamRawPredict)"
+)
+# https://docs.perplexity.ai/api-reference/async-chat-completions-post
+ASYNC_CHAT: Final = replace(
+    CHAT,
+    path=r"/async/chat/completions",
+    request_keys=(("request",),),
+    fields={**_CHAT_FIELDS, "progress": ("status",)},
 )
 RETRIEVED_CHAT: Final = replace(
     CHAT,
@@ -230,6 +238,7 @@ RUNS: Final = _RUN
 RETRIEVED_RUN: Final = replace(_RUN, method="GET", path=r"/threads/[\w-]+/runs/[\w-]+", request_keys=())
 
 FORMATS: Final = (
+    ASYNC_CHAT,
     CHAT,
     WRITER_CHAT,
     DATABRICKS,

@@ -65,7 +65,10 @@ class Selection:
         self._leaves = [(leaf.path, steps(leaf.path), leaf.kind) for leaf in leaves]
         kind = _type_of({way: kind for _, way, kind in self._leaves})
         self._decoder = msgspec.json.Decoder(kind)
-        self._report = _reporter({way: None if kind is dict else path for path, way, kind in self._leaves})
+        self._report = _reporter(
+            {way: None if kind is dict else path for path, way, kind in self._leaves},
+            frozenset(path for path, _, kind in self._leaves if kind is float),
+        )
 
     def read(self, documents: Iterable[bytes], values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
         """Read document by document, so that the last value of each path stays.
@@ -86,10 +89,8 @@ class Selection:
         for document in documents:
             try:
                 found = read(document)
-            except msgspec.ValidationError:
-                whole = self._read_whole(document, values, objects) and whole
             except UNREADABLE:
-                whole = False
+                whole = self._read_whole(document, values, objects) and whole
             else:
                 if found != before:
                     before = found
@@ -135,7 +136,9 @@ def _attribute(key: str) -> str:
     return re.sub(r"\W", "_", key)
 
 
-def _reporter(paths: dict[Steps, str | None]) -> Callable[[Any, dict[str, Any], list[dict[str, Any]]], None]:
+def _reporter(
+    paths: dict[Steps, str | None], numbers: frozenset[str]
+) -> Callable[[Any, dict[str, Any], list[dict[str, Any]]], None]:
     """A function that puts what a decoded document holds into values by path, and objects into a list.
 
     It is written for these paths, one line for each, and compiled: to go over a list of them takes several times as
@@ -143,20 +146,23 @@ def _reporter(paths: dict[Steps, str | None]) -> Callable[[Any, dict[str, Any], 
 
     Args:
         paths: the steps to each value -> its whole path, or None for an object.
+        numbers: the paths of numbers. A 0 counts where nothing else was said: watsonx repeats it in each event.
     """
-    lines = ["def report(found_0, values, objects):", *_lines(paths, 0), "    return None"]
+    lines = ["def report(found_0, values, objects):", *_lines(paths, numbers, 0), "    return None"]
     made: dict[str, Any] = {}
     exec("\n".join(lines), made)  # noqa: S102 - made of the format tables, of nothing else
     report: Callable[[Any, dict[str, Any], list[dict[str, Any]]], None] = made["report"]
     return report
 
 
-def _lines(paths: dict[Steps, str | None], depth: int) -> Iterator[str]:
+def _lines(paths: dict[Steps, str | None], numbers: frozenset[str], depth: int) -> Iterator[str]:
     indent, found, inside = "    " * (depth + 1), f"found_{depth}", f"found_{depth + 1}"
     for way, path in paths.items():
         if len(way) == 1:
             yield f"{indent}value = {found}.{_attribute(way[0])}"
             yield f"{indent}if value: {'objects.append(value)' if path is None else f'values[{path!r}] = value'}"
+            if path in numbers:
+                yield f"{indent}elif value == 0: values.setdefault({path!r}, 0)"
     for head in sorted({way[0] for way in paths if len(way) > 1}):
         below = {way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}
         if head == EACH:
@@ -164,4 +170,4 @@ def _lines(paths: dict[Steps, str | None], depth: int) -> Iterator[str]:
         else:
             yield f"{indent}{inside} = {found}.{_attribute(head)}"
             yield f"{indent}if {inside}:"
-        yield from _lines(below, depth + 1)
+        yield from _lines(below, numbers, depth + 1)

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+import msgspec
+
 from nbtokens.call import Call, Usage
 from nbtokens.formats.json_stream import UNREADABLE, Documents, decode, documents
 from nbtokens.formats.paths import Leaf, Selection, steps, walk
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _ERROR: Final = "error"
 _EVENT_TYPE: Final = "type"
+_OBJECT: Final = "object"
+_CODE: Final = "code"
+_WRITE_NOTHING: Final = frozenset({"embeddings", "rerank"})
 _PROGRESS: Final = "progress"
 _FIRST_ERROR_STATUS: Final = 400
 _DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
@@ -41,7 +46,7 @@ class Reader:
             if name != _PROGRESS
         ]
         self._progress = [f"{inside}{path}" for path in table.fields.get(_PROGRESS, ()) for inside in prefixes]
-        self._errors = [f"{inside}{_ERROR}" for inside in prefixes]
+        self._errors = [*(f"{inside}{_ERROR}" for inside in prefixes), *table.errors]
         self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in prefixes]
         self._text = [steps(path) for path in table.text]
         self._text_streamed = [steps(path) for path in table.text_streamed]
@@ -53,12 +58,13 @@ class Reader:
 
     @cached_property
     def _selection(self) -> Selection:
-        scalars = dict.fromkeys([*(path for _, paths in self._fields for path in paths), *self._progress, _EVENT_TYPE])
+        named = (path for _, paths in self._fields for path in paths)
+        scalars = dict.fromkeys([*named, *self._progress, _EVENT_TYPE, _OBJECT])
         return Selection(
             [
                 *(Leaf(path, str) for path in scalars),
                 *(Leaf(path, dict) for path in self._usage_at),
-                *(Leaf(path, object) for path in (*self._errors, *self.table.usage_else)),
+                *(Leaf(path, object) for path in (*self._errors, *self.table.usage_else, _CODE)),
                 *(Leaf(path, float) for path in self.table.usage_scalars),
             ]
         )
@@ -86,12 +92,16 @@ class Reader:
         parts: list[dict[str, Any]] = []
         whole = self._selection.read(found.texts, values, parts) and bool(found.texts)
         error = self._error(exchange, values, readable=whole or bool(values))
+        asked = self._asked(request) or asked
+        call_type = self._call_type(request, asked)
         usage, raw = self._usage.read(parts, values, exchange.response_headers)
+        if usage is not None and usage.output_tokens is None and call_type in _WRITE_NOTHING:
+            usage = msgspec.structs.replace(usage, output_tokens=0)
         ended = found.done or values.get(_EVENT_TYPE) in table.last_events
         return Call(
             api=table.api,
-            call_type=self._call_type(request) if table.call_types else table.call_type,
-            request_model=self._asked(request) or asked,
+            call_type=call_type,
+            request_model=asked,
             max_tokens=request.number(table.max_tokens),
             stream=self._is_stream(found, exchange, request),
             usage=usage or _NO_USAGE,
@@ -123,8 +133,15 @@ class Reader:
                 return name
         return None
 
-    def _call_type(self, request: Request) -> str:
-        return next((kind for key, kind in self.table.call_types if request.holds(key)), self.table.call_type)
+    def _call_type(self, request: Request, model: str | None) -> str:
+        table = self.table
+        for part, kind in table.call_types_by_model:
+            if model is not None and part in model:
+                return kind
+        for key, kind in table.call_types:
+            if request.holds(key):
+                return kind
+        return table.call_type
 
     @staticmethod
     def _is_stream(found: Documents, exchange: Exchange, request: Request) -> bool:
@@ -156,7 +173,10 @@ class Reader:
         failed = exchange.status is not None and exchange.status >= _FIRST_ERROR_STATUS
         for path in self._errors:
             if path in values:
-                return _error_name(values[path]) or (f"HTTP {exchange.status}" if failed else "error in the answer")
+                named = _error_name(values[path]) or _error_name({_CODE: values.get(_CODE)})
+                return named or (f"HTTP {exchange.status}" if failed else "error in the answer")
+        if _ERROR in (values.get(_EVENT_TYPE), values.get(_OBJECT)):
+            return _error_name({_CODE: values.get(_CODE)}) or "error in the answer"
         if failed:
             return exchange.response_headers.get(_ERROR_NAME, "").partition(":")[0] or f"HTTP {exchange.status}"
         if not readable and exchange.complete and not self.table.opaque:

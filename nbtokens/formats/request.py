@@ -21,17 +21,25 @@ _FORM_MODEL: Final = re.compile(rb'\bname="model"\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^
 
 
 class Request:
-    """The JSON object of a request, read key by key: what nobody asks for is not built. Of a form, only its model."""
+    """The JSON object of a request, read key by key: what nobody asks for is not built. Of a form, only its model.
 
-    __slots__ = ("_keys",)
+    Attributes:
+        readable: whether the request could be seen: it was JSON, or a form. A stream of the user's own can't be.
+    """
+
+    __slots__ = ("_keys", "readable")
 
     def __init__(self, body: bytes | None) -> None:
         self._keys: dict[str, msgspec.Raw] = {}
+        self.readable = bool(body)
         if body:
             try:
                 self._keys = _as_keys.decode(body)
+            except msgspec.ValidationError:  # JSON, but no object
+                return
             except UNREADABLE:
                 self._keys = _of_form(body)
+                self.readable = bool(self._keys)
 
     def has_shape(self, wanted: Format) -> bool:
         """Whether it holds the keys by which a call of this format is known."""

@@ -24,10 +24,12 @@ class Format:
             model from another service's request on the same path; it is asked where the host tells nothing.
         shape_always: whether it is asked at known hosts as well.
         call_types: request keys that make it another type of call.
+        call_types_by_model: the same for what the name of the asked model holds, which says more.
         request_models: request keys that hold the requested model.
         fields: what is read of the response: field of `Call` -> paths. The last value that is not null wins,
             over all documents of the body.
         envelopes: keys under which a stream's events hold the response object that a plain body is.
+        errors: paths of what went wrong, besides `error`.
         usage_at: paths of the object that reports the usage. The parts that a stream sends are merged.
         usage_summed: the parts are of several calls behind the one, and are added up.
         usage_else: paths of objects to look at, one after the other, where there is none of those.
@@ -57,9 +59,11 @@ class Format:
     request_keys: tuple[tuple[str, ...], ...] = ()
     shape_always: bool = False
     call_types: tuple[tuple[str, str], ...] = ()
+    call_types_by_model: tuple[tuple[str, str], ...] = ()
     request_models: tuple[str, ...] = ("model",)
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     envelopes: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     usage_at: tuple[str, ...] = ("usage",)
     usage_summed: bool = False
     usage_else: tuple[str, ...] = ()
@@ -84,5 +88,7 @@ COMMON_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The fields that most formats keep at the same place."""
 
-PENDING: Final = frozenset({"queued", "in_progress", "starting", "processing", "requires_action", "cancelling"})
+PENDING: Final = frozenset(
+    {"queued", "in_progress", "starting", "processing", "requires_action", "cancelling", "CREATED", "IN_PROGRESS"}
+)
 """Values of `status` of an answer that is still being made: it comes with another request."""

@@ -23,6 +23,7 @@ _MOST_SHAPES: Final = 256
 _CONDITION: Final = re.compile(r"\[(\w+)=(\w+)\]\Z")
 _PARTS: Final = "calls"
 _ITERATIONS: Final = "iterations"
+_PASSES: Final = frozenset({"message", "compaction", "fallback_message"})
 
 
 class UsageReader:
@@ -139,7 +140,7 @@ class UsageReader:
         counts: dict[str, int] = {}
         if not isinstance(iterations, list):
             return counts
-        passes = [one for one in iterations if isinstance(one, dict) and one.get("type") in ("message", "compaction")]
+        passes = [one for one in iterations if isinstance(one, dict) and one.get("type") in _PASSES]
         if any(one.get("type") == "compaction" for one in passes):
             for one in passes:
                 self._count(one, counts)
