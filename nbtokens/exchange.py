@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -127,6 +127,25 @@ def _see(name: bytes) -> str | None:
     return _seen_names.setdefault(name, KEPT_HEADERS.get(name.lower()))
 
 
+class CachedAnswer(msgspec.Struct, eq=False):
+    """An answer that a library's own cache gave, so that no request was made.
+
+    Attributes:
+        response: what is stored: an object or a dict of the library's.
+        model: the model that would have been asked, where the answer names none.
+        call_type: OpenTelemetry's operation name, where the answer does not tell it.
+        place, run_id: what it belongs to.
+        started_at: seconds since the epoch, UTC.
+    """
+
+    response: Any
+    model: str | None = None
+    call_type: str | None = None
+    place: Place = msgspec.field(default_factory=current_place)
+    run_id: str | None = msgspec.field(default_factory=current_run_id)
+    started_at: float = msgspec.field(default_factory=time)
+
+
 class Observer(Protocol):
     """What a transport asks and tells. The meter is one."""
 
@@ -139,5 +158,8 @@ class Observer(Protocol):
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end, in whatever way. Never raises."""
 
+    def observe_hit(self, answer: CachedAnswer) -> None:
+        """Take in an answer of a library's cache. Never raises."""
+
     def observe_later(self, exchange: Exchange) -> None:
-        """The same, from a place where no lock may be taken (a destructor): done on another thread."""
+        """The same as `observe`, from a place where no lock may be taken (a destructor): done on another thread."""

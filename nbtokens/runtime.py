@@ -13,6 +13,7 @@ from threading import Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from nbtokens.answers import row_of
 from nbtokens.config import Config, load_config
 from nbtokens.context import is_passed_over, read_environment, record_only_carried
 from nbtokens.fingerprint import Fingerprints
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nbtokens.context import Scope
-    from nbtokens.exchange import Address, Exchange
+    from nbtokens.exchange import Address, CachedAnswer, Exchange
     from nbtokens.history.store import Store
 
 logger: Final = logging.getLogger("nbtokens")
@@ -169,10 +170,8 @@ class Runtime:
         """The client methods that are hooked now."""
         return self._hooks.names()
 
-    # What the hooks ask and tell; the meter behind it may be another after the settings have changed.
-
     def wants(self, method: str, address: Address) -> bool:
-        """Whether a request may be a call of a model."""
+        """Whether a request may be a call of a model. After new settings, another meter than before is asked."""
         return self._meter is not None and self._meter.wants(method, address) and not is_passed_over()
 
     def begin(self, exchange: Exchange) -> None:
@@ -190,6 +189,11 @@ class Runtime:
         self.in_flight.discard(exchange)
         if self._meter is not None:
             self._meter.observe(exchange)
+
+    def observe_hit(self, answer: CachedAnswer) -> None:
+        """Take in an answer of a library's cache."""
+        with guarded:
+            self.keep(row_of(answer, self.meter.rows, self.meter.price), answer.place.scopes)
 
     def observe_later(self, exchange: Exchange) -> None:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.transports import aiohttp_hook, botocore_hook, httpx_hook, requests_hook, urllib3_hook
+from nbtokens.transports import aiohttp_hook, botocore_hook, cache_hook, httpx_hook, requests_hook, urllib3_hook
 from nbtokens.transports.patch import Patches
 from nbtokens.transports.post_import import PostImport
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nbtokens.exchange import Observer
     from nbtokens.transports.patch import Target
 
-HOOKS: Final = (httpx_hook, requests_hook, aiohttp_hook, botocore_hook, urllib3_hook)
+HOOKS: Final = (httpx_hook, requests_hook, aiohttp_hook, botocore_hook, urllib3_hook, cache_hook)
 """One file for each kind of client: `MODULES`, the names it is imported by, and `targets`, the methods to replace."""
 
 _TARGETS: Final[dict[str, Callable[[ModuleType, Observer], list[Target]]]] = {

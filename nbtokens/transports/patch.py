@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,13 @@ class Target:
     """One method to replace.
 
     Attributes:
-        owner: the class whose own attribute it is; subclasses and existing instances inherit the replacement.
+        owner: the class whose own attribute it is; subclasses and existing instances inherit the replacement. A
+            module, where it is a function that the module itself looks up.
         name: the method's name.
         make: given the original function, makes the replacement.
     """
 
-    owner: type
+    owner: type | ModuleType
     name: str
     make: Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,7 +31,7 @@ class Patches:
     """The replacements that are in force."""
 
     def __init__(self) -> None:
-        self._applied: dict[tuple[type, str], tuple[Any, Any]] = {}
+        self._applied: dict[tuple[type | ModuleType, str], tuple[Any, Any]] = {}
 
     def apply(self, target: Target) -> None:
         """Replace the method, unless that was done already (two module names may lead to one class)."""
@@ -50,4 +52,8 @@ class Patches:
 
     def names(self) -> list[str]:
         """What is replaced, as `module.Class.method`."""
-        return [f"{owner.__module__}.{owner.__qualname__}.{name}" for owner, name in self._applied]
+        return [f"{_name(owner)}.{name}" for owner, name in self._applied]
+
+
+def _name(owner: type | ModuleType) -> str:
+    return f"{owner.__module__}.{owner.__qualname__}" if isinstance(owner, type) else owner.__name__
