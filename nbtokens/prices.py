@@ -129,7 +129,7 @@ class PriceBook:
         if order.url is not None:
             return self._look_up(models, order, f"url {order.url}")
         if order.provider is not None:
-            return self._look_up(models, order, f"id {_GENAI_IDS.get(order.provider, order.provider)}")
+            return self._look_up(models, order, f"id {genai_id(order.provider)}")
         return None if all(":" in name for name in models) else self._look_up(models, order, "name")
 
     def _of_own_machine(self, models: tuple[str, ...], order: Order) -> Price | None:
@@ -176,6 +176,11 @@ class PriceBook:
                 self._settled.clear()
             self._settled[order.models, order.url, order.provider, order.engine, order.tier] = rates
         return Price(*rates.cost(order.usage), self._source)
+
+
+def genai_id(provider: str) -> str:
+    """The name by which genai-prices knows a provider of OpenTelemetry's."""
+    return _GENAI_IDS.get(provider, provider)
 
 
 _MOST_KEPT: Final = 4096

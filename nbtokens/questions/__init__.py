@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nbtokens.questions.asking import Question
+from nbtokens.questions.cost import Cost
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
 from nbtokens.questions.validate import Validate
@@ -15,5 +16,6 @@ QUESTIONS: Final[dict[str, Question]] = {
     "summary": Summary(),
     "stats": Stats(),
     "validate": Validate(),
+    "cost": Cost(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""
