@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,11 +72,10 @@ def test_litellm(openai_server: ScriptedServer, ledger: Ledger, monkeypatch: pyt
     litellm = pytest.importorskip("litellm")
     monkeypatch.setattr(litellm, "cache", litellm.Cache(type="local"))
     before = [list(litellm.success_callback), list(litellm.callbacks)]
-    for _ in range(2):
-        answer = litellm.completion(
-            model="openai/gpt-5", messages=MESSAGES, api_base=f"{openai_server.url}/v1", api_key="none"
-        )
-        assert answer.choices[0].message.content == "Rayleigh."
+    with import_module("openai").OpenAI(base_url=f"{openai_server.url}/v1", api_key="none") as client:
+        for _ in range(2):
+            answer = litellm.completion(model="openai/gpt-5", messages=MESSAGES, client=client)
+            assert answer.choices[0].message.content == "Rayleigh."
     assert [list(litellm.success_callback), list(litellm.callbacks)] == before
     check(openai_server, ledger)
 
@@ -90,6 +90,7 @@ async def test_langchain_chat(way: str, openai_server: ScriptedServer, ledger: L
         for number in range(2):
             answer = model.invoke("Why?") if way == "sync" or not number else await model.ainvoke("Why?")
             assert answer.content == "Rayleigh."
+    model.root_client.close()
     assert op.calls == 1
     assert {row["operation"] for row in ledger.rows("cache_hit")} == {"ask"}
     check(openai_server, ledger)
@@ -106,6 +107,7 @@ async def test_langchain_text(way: str, openai_server: ScriptedServer, ledger: L
     for number in range(2):
         text = model.invoke("Why?") if way == "sync" or not number else await model.ainvoke("Why?")
         assert text == "Rayleigh."
+    model.client._client.close()
     (call,), (hit,) = ledger.rows(), ledger.rows("cache_hit")
     assert call["output_tokens"] == 100
     assert (hit["model"], hit["call_type"], hit["usage_source"], hit["cost_usd"]) == (
