@@ -12,7 +12,7 @@ import msgspec
 from nbtokens.call import Usage, UsageSource
 from nbtokens.context import Attribution, check_tag, current_place
 from nbtokens.order import UNPRICED, Order, Price
-from nbtokens.record import FIELDS, Record
+from nbtokens.record import FIELDS, Record, is_amount
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 PRICES_WAIT: Final = 10.0
 _STATUSES: Final = ("ok", "error")
 _CHOICES: Final = {"attribution": get_args(Attribution), "usage_source": get_args(UsageSource)}
-_NOT_SETTABLE: Final = frozenset({"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls"})
+_NOT_SETTABLE: Final = frozenset(
+    {"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls", "content", "sums"}
+)
 _USAGE_FIELDS: Final = frozenset(Usage.__struct_fields__)
 
 
@@ -180,7 +182,7 @@ def money(name: str, value: Decimal | float | str) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not is_amount(amount):
         raise ValueError(f"{name} is {value!r}; it must be a number of USD, 0 or more.")
     return amount
 

@@ -7,14 +7,25 @@ import random
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from operator import attrgetter
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 VERSION: Final = 1
 
-Kind: TypeAlias = Literal["call", "cache_hit", "run", "score", "amend", "rollup"]
+Kind: TypeAlias = Literal["call", "cache_hit", "run", "score", "amend", "rollup", "rewrite"]
 Status: TypeAlias = Literal["ok", "error"]
+
+MOST_TOKENS: Final = 2**56
+"""No count is greater: 2**53 is the most that is taken from a provider, and some counts are sums of a few."""
+MOST_SECONDS: Final = 1e9
+MOST_USD: Final = Decimal(10**9)
+
+Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)]
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,11 +35,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     includes reasoning. See docs/record.md for every field.
     """
 
-    v: int
+    v: Whole
     kind: str
     id: str
     ref: str | None = None
-    started_at: datetime
+    started_at: Moment
     project: str | None = None
     host: str | None = None
     user: str | None = None
@@ -36,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_id: str | None = None
     notebook: str | None = None
     cell: str | None = None
-    execution_count: int | None = None
+    execution_count: Whole | None = None
     attribution: str | None = None
     operation: str | None = None
     tags: dict[str, Any] | None = None
@@ -49,25 +60,25 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     response_id: str | None = None
     request_id: str | None = None
     service_tier: str | None = None
-    max_tokens: int | None = None
+    max_tokens: Whole | None = None
     finish_reason: str | None = None
     stream: bool | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    reasoning_output_tokens: int | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    cache_creation_input_tokens: Tokens | None = None
+    reasoning_output_tokens: Tokens | None = None
     usage_source: str | None = None
     complete: bool | None = None
     usage: dict[str, Any] | None = None
     status: str | None = None
-    http_status: int | None = None
+    http_status: Whole | None = None
     error: str | None = None
-    retry_count: int | None = None
+    retry_count: Whole | None = None
     retry_after_s: float | None = None
-    duration_s: float | None = None
-    time_to_first_chunk_s: float | None = None
+    duration_s: Seconds | None = None
+    time_to_first_chunk_s: Seconds | None = None
     request_hash: str | None = None
     prefix_hash: str | None = None
     input_cost_usd: Decimal | None = None
@@ -77,7 +88,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price_source: str | None = None
     saved_cost_usd: Decimal | None = None
     scores: dict[str, float] | None = None
-    calls: int | None = None
+    calls: Whole | None = None
+    content: dict[str, str] | None = None
+    sums: dict[str, Any] | None = None
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -112,9 +125,39 @@ def decode(line: bytes | memoryview) -> Record:
     """Read one line back.
 
     Raises:
-        msgspec.MsgspecError: the line is not JSON, or not a record.
+        msgspec.MsgspecError: the line is not JSON, or not a record, or a number in it can't be what its name says:
+            tokens and seconds are 0 or more, money is an amount, a time has its zone, and nothing is beyond all
+            measure.
     """
-    return _decoder.decode(line)
+    record = _decoder.decode(line)
+    if record.started_at.tzinfo is not UTC:
+        record = _in_utc(record)
+    for name in _MONEY:
+        cost = getattr(record, name)
+        if cost is not None and not is_amount(cost):
+            raise msgspec.ValidationError(f"Expected an amount of USD, not {cost} - at `$.{name}`")
+    return record
+
+
+def is_sound(record: Record) -> bool:
+    """Whether a record that was decoded by its types alone needs none of what `decode` does besides."""
+    return record.started_at.tzinfo is UTC and all(cost is None or is_amount(cost) for cost in _costs(record))
+
+
+_MONEY: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "saved_cost_usd")
+_costs: Final = attrgetter(*_MONEY)
+
+
+def _in_utc(record: Record) -> Record:
+    try:
+        return msgspec.structs.replace(record, started_at=record.started_at.astimezone(UTC))
+    except OverflowError as error:
+        raise msgspec.ValidationError(f"Expected a time of the calendar ({error}) - at `$.started_at`") from error
+
+
+def is_amount(cost: Decimal) -> bool:
+    """Whether a number can be a cost: finite, 0 or more, and not beyond all measure."""
+    return cost.is_finite() and 0 <= cost <= MOST_USD
 
 
 AMENDABLE: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "price_source")

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["Store", "open_history"]
 
 
-def open_history(folder: Path, tell: Callable[[str], None]) -> Store:
+def open_history(folder: Path, tell: Callable[[str], None], *, durable: bool = False) -> Store:
     """The history in a folder. Nothing is read or made until it is used."""
-    return Store(folder, tell)
+    return Store(folder, tell, durable=durable)

@@ -6,23 +6,39 @@ import contextlib
 import itertools
 import os
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from nbtokens.errors import HistoryError
 from nbtokens.folder import make_folder
 from nbtokens.history.file_lock import LockedFile
-from nbtokens.history.layout import BETWEEN, HEAD_BYTES, Line, find_end, is_ours, read_records
+from nbtokens.history.layout import (
+    AROUND,
+    BETWEEN,
+    HEAD_BYTES,
+    UNREADABLE,
+    Bad,
+    Line,
+    find_end,
+    in_lines,
+    is_ours,
+    read_lots,
+    read_records,
+)
+from nbtokens.record import decode, is_sound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from _typeshed import ReadableBuffer as Buffer
+
+    from nbtokens.record import Record
 
 NAME: Final = "usage_history.json"
 _HEAD: Final = b"[\n"
 _TAIL: Final = b"\n]\n"
 _RECORD_TAIL: Final = b"}" + _TAIL
+_PART: Final = 1 << 20
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -85,17 +101,82 @@ class Journal:
             file.release()
         return at, self._left_at - len(_TAIL)
 
-    def read(self, offset: int = 0) -> Iterator[Line]:
+    def read(self, offset: int = 0, report: Callable[[Bad], None] | None = None) -> Iterator[Line]:
         """The records that stand behind `offset`, in the order of the file. What is no record is passed over.
 
         No lock is taken: a line that is being written in this moment is left for the next time.
+
+        Args:
+            offset: behind a record, or 0.
+            report: told of each line that is no record.
         """
         try:
-            file = self.path.open("rb")
+            file = self.path.open("rb", buffering=0)
         except OSError:
             return
         with file:
-            yield from read_records(file, offset)
+            yield from read_records(file, offset, report)
+
+    def records(self) -> Iterator[Record]:
+        """All records, read many at once."""
+        try:
+            file = self.path.open("rb", buffering=0)
+        except OSError:
+            return
+        with file:
+            for lot in read_lots(file, 0, lambda _: None):
+                if lot.records and all(map(is_sound, lot.records)):
+                    yield from lot.records
+                else:
+                    yield from (line.record for line in lot.lines())
+
+    def amendments(self) -> Iterator[Record]:
+        """The records of kind `amend`; the others are passed over without being read."""
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            if not in_lines(file.read(HEAD_BYTES)):
+                yield from (line.record for line in self.read() if line.record.kind == "amend")
+                return
+            file.seek(0)
+            rest = b""
+            while part := file.read(_PART):
+                whole, newline, left = (rest + part).rpartition(b"\n")
+                rest = left
+                if b'"amend"' in whole and newline:
+                    yield from _amendments_in(whole)
+
+    def is_history(self) -> bool:
+        """Whether the file is a usage history, or will be one with the first record."""
+        try:
+            with self.path.open("rb") as file:
+                return is_ours(file.read(HEAD_BYTES))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+
+    def line_number(self, offset: int) -> int:
+        """Which line of the file an offset is in, counted from 1."""
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            return 1 + sum(part.count(b"\n") for part in _parts(file, offset))
+        return 0
+
+    @contextlib.contextmanager
+    def locked(self, timeout: float = 10.0) -> Iterator[int]:
+        """Keep all other writers out, to replace the file.
+
+        Yields:
+            The file's descriptor.
+
+        Raises:
+            HistoryError: somebody else holds the lock all that time, or the file is not ours.
+            OSError: it can't be opened.
+        """
+        if self._file.acquire(timeout) is None:
+            raise HistoryError(f"{self.path} was locked by another process for {timeout:g} s. Try again later.")
+        try:
+            yield self._file.descriptor
+        finally:
+            self._file.release()
 
     def bytes_before(self, offset: int, length: int) -> bytes:
         """The last `length` bytes before an offset, or as many as there are."""
@@ -149,6 +230,24 @@ class Journal:
             self.set_aside.append(_set_aside(self._folder, end.torn))
         os.ftruncate(descriptor, end.at)
         return end.at, end.before
+
+
+def _amendments_in(lines: bytes) -> Iterator[Record]:
+    for line in lines.split(b"\n"):
+        if b'"amend"' in line:
+            with contextlib.suppress(*UNREADABLE):
+                record = decode(line.strip(AROUND))
+                if record.kind == "amend":
+                    yield record
+
+
+def _parts(file: BinaryIO, length: int) -> Iterator[bytes]:
+    while length > 0:
+        part = file.read(min(length, HEAD_BYTES))
+        if not part:
+            return
+        length -= len(part)
+        yield part
 
 
 def _write_rest(descriptor: int, data: bytes, at: int) -> None:

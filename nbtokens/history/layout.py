@@ -6,6 +6,7 @@ is read and continued all the same.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
@@ -25,8 +26,13 @@ _BLANK: Final = b" \t\r\n"
 _FIRST_KEYS: Final = {"v", "kind", "id", "started_at"}
 _BEGINS_AS_RECORD: Final = re.compile(rb'\{\s*"v"\s*:\s*\d')
 _SHORTEST_RECORD: Final = b'{"v":'
-_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+AROUND: Final = _BLANK + b","
+_CHUNK: Final = 1 << 20
+_LOT: Final = 1 << 18
+_LONGEST: Final = 1 << 25
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_records: Final = msgspec.json.Decoder(list[Record])
 
 
 class Line(NamedTuple):
@@ -112,7 +118,7 @@ def _behind_whole_records(data: bytes, start: int) -> End | None:
 def _is_record(line: bytes) -> bool:
     try:
         decode(line.strip(_BLANK + b","))
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return True
 
@@ -120,35 +126,128 @@ def _is_record(line: bytes) -> bool:
 def _is_array(data: bytes) -> bool:
     try:
         return all(_is_record(bytes(part)) for part in _array.decode(data.removeprefix(_BOM)))
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 
-def read_records(file: BinaryIO, offset: int) -> Iterator[Line]:
+class Bad(NamedTuple):
+    """A line that is no record: where it begins, and what is wrong with it."""
+
+    start: int
+    why: str
+
+
+def read_records(file: BinaryIO, offset: int, report: Callable[[Bad], None] | None = None) -> Iterator[Line]:
     """The records behind `offset`, in order; lines that are no record are passed over.
 
     No lock is held: reading ends at the array's closing bracket, for what stands behind it was written since.
+
+    Args:
+        file: the file, opened without a buffer or with one.
+        offset: behind a record, or 0.
+        report: told of each line that is no record, once it is known that nobody is still writing it.
     """
     if offset == 0:
+        file.seek(0)
         head = file.read(HEAD_BYTES)
-        if not _in_lines(head):
+        if not in_lines(head):
             data = head + file.read()
             if _is_array(data):
                 yield from _read_array(data)
                 return
-    file.seek(offset)
-    position = offset
-    for raw in file:
-        start, position = position, position + len(raw)
-        text = raw.strip(_BLANK + b",")
-        if text.startswith(b"]"):
-            return
+    bad: list[Bad] = []
+    for start, raw in _lines(file, offset):
+        text = raw.strip(AROUND)
         if text.startswith(b"{"):
             try:
                 record = decode(text)
-            except _UNREADABLE:
+            except UNREADABLE as error:
+                bad.append(Bad(start, str(error)))
                 continue
+            _tell(bad, report)
             yield Line(record, start + raw.rfind(b"}") + 1)
+        elif text.startswith(b"]"):
+            _tell(bad, report)
+            return
+        elif text and not (start == 0 and text.removeprefix(_BOM).strip() == b"["):
+            bad.append(Bad(start, "no JSON object"))
+
+
+def _tell(bad: list[Bad], report: Callable[[Bad], None] | None) -> None:
+    while bad:
+        one = bad.pop(0)
+        if report is not None:
+            report(one)
+
+
+def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
+    """The lines behind an offset, each with where it begins; of one that is too long for a record, its end."""
+    file.seek(offset)
+    start, passed, rest = offset, 0, b""
+    while chunk := file.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for raw in whole:
+            yield start, raw
+            start, passed = start + passed + len(raw) + 1, 0
+        if len(rest) > _LONGEST:
+            passed, rest = passed + len(rest), b""
+    if rest:
+        yield start, rest
+
+
+class Lot(NamedTuple):
+    """Some records of a file that were read at once.
+
+    Attributes:
+        records: what they seem to be; their amounts and times are not checked yet. Empty where they could not be
+            read at once.
+        end: the offset of the byte behind the last one.
+        lines: reads them again one by one, each checked.
+    """
+
+    records: list[Record]
+    end: int
+    lines: Callable[[], Iterator[Line]]
+
+
+def read_lots(file: BinaryIO, offset: int, report: Callable[[Bad], None]) -> Iterator[Lot]:
+    """The records behind `offset`, a few thousand at once: a fifth of the time of reading them one by one."""
+    if offset == 0:
+        head = file.read(HEAD_BYTES)
+        if not in_lines(head):
+            yield Lot([], 0, lambda: read_records(file, 0, report))
+            return
+    file.seek(offset)
+    start, rest = offset, b""
+    while chunk := file.read(_LOT):
+        cut = chunk.rfind(b"\n") + 1
+        if not cut:
+            rest += chunk
+            if len(rest) > _LONGEST:
+                break
+            continue
+        data, rest = rest + chunk[:cut], chunk[cut:]
+        yield _lot(data, start, report)
+        if data.startswith(b"]") or b"\n]" in data:
+            return
+        start += len(data)
+    yield Lot([], start, lambda: read_records(file, start, report))
+
+
+def _lot(data: bytes, start: int, report: Callable[[Bad], None]) -> Lot:
+    def lines() -> Iterator[Line]:
+        for line in read_records(io.BytesIO(data), 0, lambda bad: report(Bad(start + bad.start, bad.why))):
+            yield Line(line.record, start + line.end)
+
+    text = data.strip(AROUND)
+    if start == 0:
+        text = text.removeprefix(_BOM).removeprefix(b"[").strip(AROUND)
+    text = text.removesuffix(b"\n]").rstrip(AROUND)
+    try:
+        records = _records.decode(b"".join((b"[", text, b"]")))
+    except UNREADABLE:
+        records = []
+    return Lot(records, start + data.rfind(b"}") + 1, lines)
 
 
 def _read_array(data: bytes) -> Iterator[Line]:
@@ -157,7 +256,7 @@ def _read_array(data: bytes) -> Iterator[Line]:
         yield Line(decode(bytes(part)), end)
 
 
-def _in_lines(head: bytes) -> bool:
+def in_lines(head: bytes) -> bool:
     """Whether a file is laid out as we do it, as far as its first record tells."""
     first, _, rest = head.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")
     line = rest.lstrip(_BLANK).partition(b"\n")[0].strip(_BLANK + b",")

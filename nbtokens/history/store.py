@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import os
-import tempfile
 import threading
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import msgspec
-
 from nbtokens.errors import HistoryError
+from nbtokens.history.archive import Archive
+from nbtokens.history.checkpoint import CHECKPOINT_NAME, replace_file
+from nbtokens.history.counted import Counted
 from nbtokens.history.journal import Journal
-from nbtokens.history.totals import Totals, TotalsData
 from nbtokens.record import Record, encode, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from nbtokens.history.layout import Bad
+    from nbtokens.history.totals import Totals
 
 T = TypeVar("T")
 
+__all__ = ["CHECKPOINT_NAME", "SUMMARY_NAME", "Store"]
+
 SUMMARY_NAME: Final = "USAGE_SUMMARY.md"
-CHECKPOINT_NAME: Final = "totals_checkpoint.json"
-_CHECKPOINT_VERSION: Final = 1
-_CHECKPOINT_EVERY: Final = 2_000
-_WITNESS: Final = 256
 _MOST_WAITING: Final = 100_000
-_MOST_WRITTEN: Final = 1_000
-
-
-class _Checkpoint(msgspec.Struct):
-    version: int
-    offset: int
-    witness: str
-    totals: TotalsData
 
 
 class Store:
@@ -46,22 +36,20 @@ class Store:
     Args:
         folder: the ledger's folder; it is made when the first record comes.
         tell: called with a sentence for the user when something is wrong that does not stop a call.
+        durable: bring each record to the disk itself before `append` returns.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None], *, durable: bool = False) -> None:
         self.folder = folder
-        self.journal = Journal(folder)
+        self.journal = Journal(folder, durable=durable)
+        self.archive = Archive(folder)
         self._tell = tell
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._waiting_records: deque[Record] = deque(maxlen=_MOST_WAITING)
         self._appending = threading.Lock()
         self._reading = threading.RLock()
-        self._totals = Totals()
-        self._offset = 0
-        self._last_bytes = b""
-        self._identity: tuple[int, int] | None = None
-        self._since_checkpoint = 0
-        self._written: deque[tuple[int, int, list[Record]]] = deque(maxlen=_MOST_WRITTEN)
+        self._counted = Counted(self.journal, folder, self._report, tell)
+        self._reported: set[int] = set()
 
     def append(self, record: Record) -> None:
         """Keep a record: in the file when this returns, or waiting in memory where the file can't be written.
@@ -86,7 +74,7 @@ class Store:
             if span is None:
                 self._wait(line, record)
                 return
-            self._written.append((*span, [record]))
+            self._counted.written.append((*span, [record]))
             if self.journal.set_aside:
                 self._tell_of_what_is_set_aside()
 
@@ -108,56 +96,56 @@ class Store:
         totals; `totals()` gives some to keep.
         """
         with self._reading:
-            self._catch_up()
+            counted = self._counted
+            counted.catch_up()
             if not self._waiting_records:
-                return look(self._totals)
+                return look(counted.totals)
             with self._appending:  # what waits now is not in the file, and won't be while we hold this
-                self._catch_up()
+                counted.catch_up()
                 waiting = list(self._waiting_records)
-            every = self._totals + Totals()
+            every = counted.totals.copied()
             for record in waiting:
-                if record.kind == "amend":
-                    self._amend(every, record)
-                else:
-                    every.add(record)
+                every.add(record)
+            counted.amend(every, [record for record in waiting if record.kind == "amend"], waiting)
             return look(every)
 
     def totals(self) -> Totals:
         """Totals over every record, as they are now."""
-        return self.view(lambda totals: totals + Totals())
+        return self.view(lambda totals: totals.copied())
 
-    def records(self, offset: int = 0) -> Iterator[Record]:
-        """Every record, the file's first, then those that wait; amendments are folded in."""
+    def records(self) -> Iterator[Record]:
+        """Every record: the archive's first, then the file's, then those that wait; amendments are folded in.
+
+        Raises:
+            HistoryError: the archive can't be read.
+        """
         with self._appending:
             waiting = {record.id: record for record in self._waiting_records}
-        amended = {
-            record.ref: record
-            for record in (*(line.record for line in self.journal.read(offset)), *waiting.values())
-            if record.kind == "amend"
-        }
-        for line in self.journal.read(offset):
-            record = line.record
+        amended = self.amendments()
+        for record in itertools.chain(self.archive.rows(), self.journal.records()):
             waiting.pop(record.id, None)  # written since
-            if record.kind != "amend":
+            if record.kind not in _NO_ROWS:
                 yield folded(record, amended.get(record.id))
         for record in waiting.values():
-            if record.kind != "amend":
+            if record.kind not in _NO_ROWS:
                 yield folded(record, amended.get(record.id))
+
+    def amendments(self) -> dict[str | None, Record]:
+        """The last amendment of each record that has one."""
+        with self._appending:
+            waiting = [record for record in self._waiting_records if record.kind == "amend"]
+        archived = self.archive.rows(kinds=("amend",))
+        return {record.ref: record for record in (*archived, *self.journal.amendments(), *waiting)}
 
     def write_summary(self, text: str) -> None:
         """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
         with contextlib.suppress(OSError):
-            _replace(self.folder / SUMMARY_NAME, text.encode())
+            replace_file(self.folder / SUMMARY_NAME, text.encode())
 
     def checkpoint(self, *, force: bool = False) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
         with self._reading:
-            if self._since_checkpoint < (1 if force else _CHECKPOINT_EVERY):
-                return
-            kept = _Checkpoint(_CHECKPOINT_VERSION, self._offset, self._witness(self._offset), self._totals.to_plain())
-            with contextlib.suppress(OSError):
-                _replace(self.folder / CHECKPOINT_NAME, _encoder.encode(kept))
-                self._since_checkpoint = 0
+            self._counted.checkpoint(force=force)
 
     def after_fork(self) -> None:
         """In a forked child: the parent's locks may be held for ever, and what waits is the parent's to write."""
@@ -178,7 +166,7 @@ class Store:
             return
         if span is None:
             return
-        self._written.append((*span, list(self._waiting_records)))
+        self._counted.written.append((*span, list(self._waiting_records)))
         self._waiting.clear()
         self._waiting_records.clear()
         if self.journal.set_aside:
@@ -192,71 +180,19 @@ class Store:
                 f"{aside.name} beside it; every whole record is still there."
             )
 
-    def _catch_up(self) -> None:
-        identity = self.journal.identity()
-        if identity != self._identity or self.journal.bytes_before(self._offset, _WITNESS) != self._last_bytes:
-            self._start_over(identity)
-        before = self._offset
-        self._count_own()
-        for record, end in self.journal.read(self._offset):
-            self._offset = end
-            self._count(record)
-        if self._offset != before or not before:
-            self._last_bytes = self.journal.bytes_before(self._offset, _WITNESS)
-
-    def _count_own(self) -> None:
-        """Count what this process has written right behind what is counted already, without reading it back."""
-        while self._written:
-            start, end, records = self._written[0]
-            if start > self._offset:  # another process has written in between: the file is read
-                return
-            self._written.popleft()
-            if start == self._offset:
-                self._offset = end
-                for record in records:
-                    self._count(record)
-
-    def _count(self, record: Record) -> None:
-        self._since_checkpoint += 1
-        if record.kind == "amend":
-            self._amend(self._totals, record)
-        else:
-            self._totals.add(record)
-
-    def _start_over(self, identity: tuple[int, int] | None) -> None:
-        """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
-        self._identity = identity
-        self._totals, self._offset, self._last_bytes = Totals(), 0, b""
-        self._written.clear()
-        try:
-            kept = _decoder.decode((self.folder / CHECKPOINT_NAME).read_bytes())
-        except (OSError, msgspec.MsgspecError):
+    def _report(self, bad: Bad) -> None:
+        """Say once which line of the file is no record."""
+        if bad.start in self._reported or not self.journal.is_history():
             return
-        if kept.version == _CHECKPOINT_VERSION and kept.offset > 0 and kept.witness == self._witness(kept.offset):
-            self._totals, self._offset = Totals.from_plain(kept.totals), kept.offset
-            self._last_bytes = self.journal.bytes_before(self._offset, _WITNESS)
-
-    def _witness(self, offset: int) -> str:
-        """A hash of the file's first bytes and of those before `offset`: another history has others."""
-        head = self.journal.bytes_before(min(_WITNESS, offset), _WITNESS)
-        return hashlib.blake2b(head + self.journal.bytes_before(offset, _WITNESS), digest_size=16).hexdigest()
-
-    def _amend(self, totals: Totals, amendment: Record) -> None:
-        """Find the record that is amended, as it read until now, and count it anew."""
-        before = None
-        for record in itertools.chain((line.record for line in self.journal.read()), list(self._waiting_records)):
-            if record.id == amendment.id:
-                break
-            if record.id == amendment.ref:
-                before = record
-            elif before is not None and record.ref == amendment.ref and record.kind == "amend":
-                before = folded(before, record)
-        if before is not None:
-            totals.amend(before, folded(before, amendment))
+        self._reported.add(bad.start)
+        if len(self._reported) == 1:
+            self._tell(
+                f"Line {self.journal.line_number(bad.start)} of {self.journal.path} is no record ({bad.why}). It stays "
+                "there and counts nowhere; `nbtokens verify` lists all such lines."
+            )
 
 
-_encoder: Final = msgspec.json.Encoder(decimal_format="number")
-_decoder: Final = msgspec.json.Decoder(_Checkpoint)
+_NO_ROWS: Final = frozenset({"amend", "rewrite"})
 
 
 def _why(error: OSError | HistoryError, folder: Path) -> str:
@@ -266,15 +202,3 @@ def _why(error: OSError | HistoryError, folder: Path) -> str:
         f"The usage history in {folder} can't be written ({error.strerror or error}). Calls go on and are counted "
         "in memory; make the folder writable, or set NBTOKENS_DIR to one that is."
     )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -1,234 +1,160 @@
-"""Sums over records: by day, provider, model, operation, call type, notebook and user; mergeable."""
+"""Sums over records: by day, provider, model, operation, call type, notebook, user and status; mergeable."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import msgspec
 
-from nbtokens.history.distribution import Distribution
+from nbtokens.history.sums import (
+    MEASURES,
+    Dimension,
+    Key,
+    Measures,
+    Sums,
+    copied,
+    is_unpriced,
+    key_of,
+    of_rollup,
+)
 from nbtokens.record import Record
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MEASURES", "RECENT", "Dimension", "Key", "Measures", "Sums", "Totals", "TotalsData", "is_unpriced"]
+
 RECENT: Final = 10
+_COUNTED: Final = ("call", "cache_hit", "run", "rollup")
+_KEPT_GROUPS: Final[tuple[Dimension, ...]] = ("day", "model", "operation", "notebook")
 
-Dimension: TypeAlias = Literal["day", "provider", "model", "operation", "call_type", "notebook", "user", "status"]
-
-
-class Key(NamedTuple):
-    """What a row of totals is for. Days are UTC."""
-
-    day: str
-    provider: str | None
-    model: str | None
-    operation: str | None
-    call_type: str | None
-    notebook: str | None
-    user: str | None
-    status: str | None
-
-
-class Sums(msgspec.Struct):
-    """Counts, tokens, USD and seconds of a number of calls.
-
-    `unpriced_calls` are those that used tokens and whose price is not known; their cost is not in `cost_usd`,
-    and `priced_calls` and `priced_tokens` leave them out.
-    `cache_hits` are answers that an application's cache gave; they are no calls. `saved_tokens` and
-    `saved_cost_usd` are what these would have used and cost, as far as that is known. Nor are `runs` calls:
-    operations that ran from their beginning to their end; those that needed no model are `runs_without_calls`.
-    """
-
-    calls: int = 0
-    failed_calls: int = 0
-    unpriced_calls: int = 0
-    priced_calls: int = 0
-    priced_tokens: int = 0
-    estimated_calls: int = 0
-    incomplete_calls: int = 0
-    cache_hits: int = 0
-    saved_tokens: int = 0
-    saved_cost_usd: Decimal = Decimal(0)
-    runs: int = 0
-    runs_without_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    reasoning_output_tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
-    duration_s: float = 0.0
-    timed_output_tokens: int = 0
-    timed_s: float = 0.0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-
-    @property
-    def total_tokens(self) -> int:
-        """Input and output tokens."""
-        return self.input_tokens + self.output_tokens
-
-    @property
-    def tokens_per_second(self) -> float | None:
-        """Output tokens per second of the calls that succeeded and were timed."""
-        return self.timed_output_tokens / self.timed_s if self.timed_s else None
-
-    def add(self, record: Record) -> None:
-        """Take one more record in."""
-        if record.kind == "cache_hit":
-            self.cache_hits += 1
-            self.saved_tokens += record.total_tokens or 0
-            self.saved_cost_usd += record.saved_cost_usd or 0
-            return
-        if record.kind == "run":
-            self.runs += 1
-            self.runs_without_calls += not record.calls
-            return
-        if record.kind != "call":
-            return
-        self.calls += 1
-        self.failed_calls += record.status == "error"
-        self.unpriced_calls += is_unpriced(record)
-        self._count_priced(record, 1)
-        self.estimated_calls += record.usage_source == "estimated"
-        self.incomplete_calls += record.complete is False
-        self.input_tokens += record.input_tokens or 0
-        self.output_tokens += record.output_tokens or 0
-        self.cache_read_input_tokens += record.cache_read_input_tokens or 0
-        self.cache_creation_input_tokens += record.cache_creation_input_tokens or 0
-        self.reasoning_output_tokens += record.reasoning_output_tokens or 0
-        self.cost_usd += record.cost_usd or 0
-        self.duration_s += record.duration_s or 0.0
-        if record.tokens_per_second is not None:
-            self.timed_output_tokens += record.output_tokens or 0
-            self.timed_s += record.duration_s or 0.0
-        self._widen(record.started_at, record.started_at)
-
-    def amend(self, before: Record, after: Record) -> None:
-        """A record that was taken in as `before` reads `after` now. Only its price may have changed."""
-        self.cost_usd += (after.cost_usd or 0) - (before.cost_usd or 0)
-        self.unpriced_calls += is_unpriced(after) - is_unpriced(before)
-        self._count_priced(before, -1)
-        self._count_priced(after, 1)
-
-    def merge(self, other: Sums) -> None:
-        """Take the calls of another one in."""
-        for name in _ADDED:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self._widen(other.first_at, other.last_at)
-
-    def _count_priced(self, record: Record, sign: int) -> None:
-        if record.cost_usd is not None:
-            self.priced_calls += sign
-            self.priced_tokens += sign * (record.total_tokens or 0)
-
-    def _widen(self, first: datetime | None, last: datetime | None) -> None:
-        if first is not None and (self.first_at is None or first < self.first_at):
-            self.first_at = first
-        if last is not None and (self.last_at is None or last > self.last_at):
-            self.last_at = last
-
-
-_ADDED: Final = tuple(name for name in Sums.__struct_fields__ if name not in ("first_at", "last_at"))
-
-
-class Measures(msgspec.Struct):
-    """The distributions of one model and operation."""
-
-    input_tokens: Distribution = msgspec.field(default_factory=Distribution)
-    output_tokens: Distribution = msgspec.field(default_factory=Distribution)
-    total_tokens: Distribution = msgspec.field(default_factory=Distribution)
-    duration_s: Distribution = msgspec.field(default_factory=Distribution)
-    tokens_per_second: Distribution = msgspec.field(default_factory=Distribution)
-    cost_usd: Distribution = msgspec.field(default_factory=Distribution)
-
-    def add(self, record: Record) -> None:
-        """Take in a call that succeeded; what failed has no say about speed or size."""
-        for distribution, value in (
-            (self.input_tokens, record.input_tokens),
-            (self.output_tokens, record.output_tokens),
-            (self.total_tokens, record.total_tokens),
-            (self.duration_s, record.duration_s),
-            (self.tokens_per_second, record.tokens_per_second),
-            (self.cost_usd, record.cost_usd),
-        ):
-            if value is not None:
-                distribution.add(value)
-
-    def merge(self, other: Measures) -> None:
-        """Take the values of another one in."""
-        for name in MEASURES:
-            getattr(self, name).merge(getattr(other, name))
-
-
-MEASURES: Final = Measures.__struct_fields__
+Pair: TypeAlias = tuple[str | None, str | None]
+Groups: TypeAlias = dict[str | None, Sums]
 
 
 class Totals:
-    """Sums and distributions over any number of records, and the latest few of these."""
+    """Sums and distributions over any number of records, and the latest few of these.
+
+    What was asked for once (all in one, by a dimension) is kept current from then on, so that asking again costs
+    the same whatever the history's length. What comes from a checkpoint is not decoded before it is asked for.
+    """
 
     def __init__(self) -> None:
-        self.rows: dict[Key, Sums] = {}
-        self.measures: dict[tuple[str | None, str | None], Measures] = {}
+        self._rows: dict[Key, Sums] = {}
+        self._measures: dict[Pair, Measures] = {}
+        self._kept_rows: msgspec.Raw | None = None
+        self._kept_measures: msgspec.Raw | None = None
+        self._every: Sums | None = None
+        self._spread: Measures | None = None
+        self._groups: dict[Dimension, Groups] = {}
         self.recent: list[Record] = []
 
+    @property
+    def rows(self) -> dict[Key, Sums]:
+        """The sums of each key."""
+        if self._kept_rows is not None:
+            rows = dict(_rows_decoder.decode(self._kept_rows))
+            for key, sums in self._rows.items():
+                _merge_into(rows, key, sums)
+            self._rows, self._kept_rows = rows, None
+        return self._rows
+
+    @property
+    def measures(self) -> dict[Pair, Measures]:
+        """The distributions of each model and operation."""
+        if self._kept_measures is not None:
+            kept = dict(_measures_decoder.decode(self._kept_measures))
+            for pair, measures in self._measures.items():
+                kept.setdefault(pair, Measures()).merge(measures)
+            self._measures, self._kept_measures = kept, None
+        return self._measures
+
     def add(self, record: Record) -> None:
-        """Take one more record in. What is no call, no cache hit and no run changes nothing here."""
-        if record.kind not in ("call", "cache_hit", "run"):
+        """Take one more record in. What is no call, cache hit, run or sum of these changes nothing here."""
+        if record.kind not in _COUNTED:
             return
         key = key_of(record)
-        sums = self.rows.get(key)
-        if sums is None:
-            sums = self.rows[key] = Sums()
-        sums.add(record)
+        if record.kind == "rollup":
+            sums, measures = of_rollup(record)
+            self.take(key, sums, measures if any(getattr(measures, name).count for name in MEASURES) else None)
+            return
+        self._each(key, lambda sums: sums.add(record))
         if record.kind != "call":
             return
         if record.status == "ok":
-            pair = (key.model, key.operation)
-            measures = self.measures.get(pair)
-            if measures is None:
-                measures = self.measures[pair] = Measures()
-            measures.add(record)
+            self._measures.setdefault((key.model, key.operation), Measures()).add(record)
+            if self._spread is not None:
+                self._spread.add(record)
         self.recent.append(record)
         del self.recent[:-RECENT]
 
+    def take(self, key: Key, sums: Sums, measures: Measures | None = None) -> None:
+        """Take in what was added up of the calls of one key."""
+        self._each(key, lambda one: one.merge(sums))
+        if measures is not None:
+            self.take_measures((key.model, key.operation), measures)
+
+    def take_measures(self, pair: Pair, measures: Measures) -> None:
+        """Take in how the calls of a model and operation are spread."""
+        self._measures.setdefault(pair, Measures()).merge(measures)
+        if self._spread is not None:
+            self._spread.merge(measures)
+
     def amend(self, before: Record, after: Record) -> None:
         """A record that was counted as `before` reads `after` now. Only its price may have changed."""
-        key = key_of(before)
-        sums = self.rows.get(key)
-        if sums is None:
+        if before.kind != "call":
             return
-        sums.amend(before, after)
+        key = key_of(before)
+        self._each(key, lambda sums: sums.amend(before, after))
         if before.cost_usd is None and after.cost_usd is not None and after.status == "ok":
-            pair = (key.model, key.operation)
-            self.measures.setdefault(pair, Measures()).cost_usd.add(after.cost_usd)
+            cost = Measures()
+            cost.cost_usd.add(after.cost_usd)
+            self.take_measures((key.model, key.operation), cost)
         self.recent = [after if one.id == after.id else one for one in self.recent]
 
     def __add__(self, other: Totals) -> Totals:
         """The totals of both sets of records."""
-        both = Totals()
-        for part in (self, other):
-            for key, sums in part.rows.items():
-                both.rows.setdefault(key, Sums()).merge(sums)
-            for pair, measures in part.measures.items():
-                both.measures.setdefault(pair, Measures()).merge(measures)
+        both = self.copied()
+        for key, sums in other.rows.items():
+            both.take(key, sums)
+        for pair, measures in other.measures.items():
+            both.take_measures(pair, measures)
         both.recent = sorted([*self.recent, *other.recent], key=lambda one: one.started_at)[-RECENT:]
         return both
 
+    def copied(self) -> Totals:
+        """The same, to be changed on its own."""
+        copy = Totals()
+        copy._rows = {key: copied(sums) for key, sums in self._rows.items()}
+        copy._measures = {pair: measures.copied() for pair, measures in self._measures.items()}
+        copy._kept_rows, copy._kept_measures = self._kept_rows, self._kept_measures
+        copy._every = None if self._every is None else copied(self._every)
+        copy._spread = None if self._spread is None else self._spread.copied()
+        copy._groups = {
+            dimension: {name: copied(sums) for name, sums in groups.items()}
+            for dimension, groups in self._groups.items()
+        }
+        copy.recent = list(self.recent)
+        return copy
+
     def sums(self) -> Sums:
         """Everything in one."""
-        every = Sums()
-        for sums in self.rows.values():
-            every.merge(sums)
-        return every
+        if self._every is None:
+            every = Sums()
+            for sums in self.rows.values():
+                every.merge(sums)
+            self._every = every
+        return copied(self._every)
 
     def by(self, dimension: Dimension) -> dict[str | None, Sums]:
         """Sums for each value of a dimension, the dearest first, then those with the most tokens."""
-        index = Key._fields.index(dimension)
-        groups: dict[str | None, Sums] = {}
-        for key, sums in self.rows.items():
-            groups.setdefault(key[index], Sums()).merge(sums)
-        return dict(sorted(groups.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0]))))
+        groups = self._by(dimension)
+        ordered = sorted(groups.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0])))
+        return {name: copied(sums) for name, sums in ordered}
+
+    def days(self) -> int:
+        """On how many days there were calls."""
+        return sum(1 for sums in self._by("day").values() if sums.calls)
 
     def stats(self, model: str | None = None, operation: str | None = None) -> dict[str, dict[str, Any]]:
         """For each measure of the calls that succeeded: count, avg, min, max, p50, p95, p99, sum.
@@ -237,49 +163,85 @@ class Totals:
             model: only calls of this model.
             operation: only calls of this operation.
         """
-        every = Measures()
-        for (of_model, of_operation), measures in self.measures.items():
-            if model in (None, of_model) and operation in (None, of_operation):
-                every.merge(measures)
+        if model is None and operation is None:
+            every = self._all_measures()
+        else:
+            every = Measures()
+            for (of_model, of_operation), measures in self.measures.items():
+                if model in (None, of_model) and operation in (None, of_operation):
+                    every.merge(measures)
         return {name: getattr(every, name).summary() for name in MEASURES}
 
     def to_plain(self) -> TotalsData:
         """The same as plain data, for a checkpoint."""
-        return TotalsData(list(self.rows.items()), list(self.measures.items()), self.recent)
+        groups = {dimension: list(self._by(dimension).items()) for dimension in _KEPT_GROUPS}
+        rows, measures = _encoder.encode(list(self.rows.items())), _encoder.encode(list(self.measures.items()))
+        return TotalsData(
+            self.sums(), self._all_measures(), groups, self.recent, msgspec.Raw(rows), msgspec.Raw(measures)
+        )
 
     @classmethod
     def from_plain(cls, data: TotalsData) -> Self:
         """Read a checkpoint back."""
         totals = cls()
-        totals.rows = dict(data.rows)
-        totals.measures = dict(data.measures)
+        totals._every, totals._spread = data.every, data.spread
+        totals._groups = {dimension: dict(groups) for dimension, groups in data.groups.items()}
+        totals._kept_rows, totals._kept_measures = data.rows.copy(), data.measures.copy()
         totals.recent = data.recent
         return totals
 
+    def _each(self, key: Key, change: Callable[[Sums], None]) -> None:
+        """Change every sum that a key's calls are part of."""
+        sums = self._rows.get(key)
+        if sums is None:
+            sums = self._rows[key] = Sums()
+        change(sums)
+        if self._every is not None:
+            change(self._every)
+        for dimension, groups in self._groups.items():
+            name = getattr(key, dimension)
+            sums = groups.get(name)
+            if sums is None:
+                sums = groups[name] = Sums()
+            change(sums)
+
+    def _by(self, dimension: Dimension) -> Groups:
+        groups = self._groups.get(dimension)
+        if groups is None:
+            groups = {}
+            for key, sums in self.rows.items():
+                _merge_into(groups, getattr(key, dimension), sums)
+            self._groups[dimension] = groups
+        return groups
+
+    def _all_measures(self) -> Measures:
+        if self._spread is None:
+            every = Measures()
+            for measures in self.measures.values():
+                every.merge(measures)
+            self._spread = every
+        return self._spread
+
+
+def _merge_into(groups: dict[Any, Sums], name: Any, sums: Sums) -> None:  # noqa: ANN401 - a key, or a part of one
+    known = groups.get(name)
+    if known is None:
+        groups[name] = copied(sums)
+    else:
+        known.merge(sums)
+
 
 class TotalsData(msgspec.Struct):
-    """`Totals` as a checkpoint keeps them."""
+    """`Totals` as a checkpoint keeps them; `rows` and `measures` are JSON inside of it, decoded when asked for."""
 
-    rows: list[tuple[Key, Sums]]
-    measures: list[tuple[tuple[str | None, str | None], Measures]]
+    every: Sums
+    spread: Measures
+    groups: dict[Dimension, list[tuple[str | None, Sums]]]
     recent: list[Record]
+    rows: msgspec.Raw
+    measures: msgspec.Raw
 
 
-def key_of(record: Record) -> Key:
-    """The row of totals that a record belongs to."""
-    status = record.status if record.kind == "call" else record.kind
-    return Key(
-        record.started_at.date().isoformat(),
-        record.provider,
-        record.model or record.request_model,
-        record.operation,
-        record.call_type,
-        record.notebook,
-        record.user,
-        status,
-    )
-
-
-def is_unpriced(record: Record) -> bool:
-    """Whether a call used tokens and its price is not known. A call that was refused used none."""
-    return record.cost_usd is None and (record.status == "ok" or bool(record.input_tokens or record.output_tokens))
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_rows_decoder: Final = msgspec.json.Decoder(list[tuple[Key, Sums]])
+_measures_decoder: Final = msgspec.json.Decoder(list[tuple[Pair, Measures]])

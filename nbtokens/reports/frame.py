@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
+import msgspec
+import numpy as np
 import pandas as pd
 
 from nbtokens.record import FIELDS, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 _CATEGORIES: Final = frozenset(
     {
@@ -19,42 +27,165 @@ _CATEGORIES: Final = frozenset(
         "usage_source", "status", "error", "price_source",
     }
 )  # fmt: skip
+_LOT: Final = 4096
+_EXACT: Final = 2**53
 
 
 def frame_of(records: Iterable[Record]) -> pd.DataFrame:
     """One row a record, one column a field of docs/record.md, and `tokens_per_second`.
 
     Times are UTC, counts are nullable integers, money is floats (USD), what repeats is categorical; what is
-    not known is NA.
+    not known is NA. The records are taken in by the thousand, so that they need not be there all at once.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in (*FIELDS, "tokens_per_second")}
-    readers = [(name, values.append) for name, values in columns.items()]
-    for record in records:
-        for name, take in readers:
-            take(getattr(record, name))
-    return pd.DataFrame({name: _series(name, values) for name, values in columns.items()})
+    columns = [(name, _column(name)) for name in FIELDS]
+    rest = iter(records)
+    with _no_collection():
+        _fill(columns, rest)
+    frame = pd.DataFrame({name: column.series() for name, column in columns})
+    frame["tokens_per_second"] = _speed(frame)
+    return frame
 
 
-def _series(name: str, values: list[Any]) -> pd.Series[Any]:
-    if name == "started_at":
-        return pd.to_datetime(pd.Series(values, dtype="object"), utc=True)
-    if name in _CATEGORIES:
-        return pd.Series(pd.Categorical(values))
-    kind = _KINDS.get(name, float)
-    if kind is int:
-        return _counts(values)
-    if kind is bool:
-        return pd.Series(pd.array(values, dtype="boolean"))
-    if kind in (float, Decimal):
-        return pd.Series([None if value is None else float(value) for value in values], dtype="float64")
-    return pd.Series(values, dtype="object")
-
-
-def _counts(values: list[Any]) -> pd.Series[Any]:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nothing here refers to itself; to look for that again and again takes longer than all the rest."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        return pd.Series(pd.array(values, dtype="Int64"))
-    except OverflowError:  # a line that somebody else wrote: beyond 64 bits, and no reason to lose the others
-        return pd.Series(values, dtype="object")
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _fill(columns: list[tuple[str, _Column]], rest: Iterator[Record]) -> None:
+    while lot := [msgspec.structs.astuple(record) for record in islice(rest, _LOT)]:
+        for (_, column), values in zip(columns, zip(*lot, strict=True), strict=True):
+            column.take(values)
+
+
+class _Column:
+    """A column that grows; texts and whatever is no number, as they are."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+
+    def take(self, values: Sequence[Any]) -> None:
+        """Take some more values in; None is "not known"."""
+        self._values.extend(values)
+
+    def series(self) -> pd.Series[Any]:
+        """The whole column."""
+        return pd.Series(self._values, dtype="object")
+
+
+class _Category(_Column):
+    """Names that repeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._codes: dict[str | None, int] = {None: -1}
+        self._parts: list[NDArray[np.int32]] = []
+
+    def take(self, values: Sequence[Any]) -> None:
+        codes = self._codes
+        for value in set(values) - codes.keys():
+            codes[value] = len(codes) - 1
+        if values.count(values[0]) == len(values):
+            self._parts.append(np.full(len(values), codes[values[0]], np.int32))
+        else:
+            self._parts.append(np.fromiter(map(codes.__getitem__, values), np.int32, len(values)))
+
+    def series(self) -> pd.Series[Any]:
+        names = sorted(name for name in self._codes if name is not None)
+        order = np.full(len(names) + 1, -1, np.int32)  # the last is for -1
+        for number, name in enumerate(names):
+            order[self._codes[name]] = number
+        codes = order[_whole(self._parts, np.int32)]
+        return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="object")))
+
+
+class _Floats(_Column):
+    """Seconds, and USD."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[NDArray[np.float64]] = []
+
+    def take(self, values: Sequence[Any]) -> None:
+        self._parts.append(_floats(values))
+
+    def series(self) -> pd.Series[Any]:
+        return pd.Series(_whole(self._parts, np.float64))
+
+
+class _Counts(_Column):
+    """Whole numbers, to the last digit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[NDArray[np.int64]] = []
+        self._missing: list[NDArray[np.bool_]] = []
+
+    def take(self, values: Sequence[Any]) -> None:
+        floats = _floats(values)
+        missing = np.isnan(floats)
+        self._missing.append(missing)
+        if (np.abs(floats[~missing]) > _EXACT).any():
+            self._parts.append(np.array([value or 0 for value in values], np.int64))
+        else:
+            self._parts.append(np.where(missing, 0.0, floats).astype(np.int64))
+
+    def series(self) -> pd.Series[Any]:
+        missing = _whole(self._missing, np.bool_)
+        return pd.Series(pd.arrays.IntegerArray(_whole(self._parts, np.int64), missing))
+
+
+class _Flags(_Counts):
+    """True, false or not known."""
+
+    def series(self) -> pd.Series[Any]:
+        missing = _whole(self._missing, np.bool_)
+        return pd.Series(pd.arrays.BooleanArray(_whole(self._parts, np.int64).astype(np.bool_), missing))
+
+
+class _Times(_Column):
+    """Moments, UTC."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[NDArray[np.datetime64]] = []
+
+    def take(self, values: Sequence[Any]) -> None:
+        self._parts.append(np.array([value.replace(tzinfo=None) for value in values], "datetime64[us]"))
+
+    def series(self) -> pd.Series[Any]:
+        return pd.Series(_whole(self._parts, "datetime64[us]")).dt.tz_localize("UTC")
+
+
+def _column(name: str) -> _Column:
+    if name in _CATEGORIES:
+        return _Category()
+    return {datetime: _Times, int: _Counts, bool: _Flags, float: _Floats, Decimal: _Floats}.get(
+        _KINDS[name], _Column
+    )()  # fmt: skip
+
+
+def _whole(parts: list[Any], kind: Any) -> NDArray[Any]:  # noqa: ANN401 - what numpy takes for a type
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
+
+
+def _floats(values: Sequence[Any]) -> NDArray[np.float64]:
+    if values.count(None) == len(values):
+        return np.full(len(values), np.nan)
+    return np.array(values, np.float64)
+
+
+def _speed(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Output tokens per second, as `Record.tokens_per_second` has it."""
+    written, seconds = frame["output_tokens"].astype("float64"), frame["duration_s"]
+    timed = (frame["status"] == "ok") & (frame["kind"] == "call") & (written > 0) & (seconds > 0)
+    return (written / seconds).where(timed)
 
 
 def _kind(hint: Any) -> Any:  # noqa: ANN401 - a type hint

@@ -77,7 +77,7 @@ def _cost_analysis(totals: Totals, sums: Sums) -> tuple[tuple[str, str], ...]:
     """Averages of what is priced; a call without a price has no say in them."""
     priced = sums.priced_calls
     tokens = sums.priced_tokens
-    days = len({key.day for key, of_day in totals.rows.items() if of_day.calls})
+    days = totals.days()
     return (
         ("average per call", usd(sums.cost_usd / priced) if priced else NOT_KNOWN),
         ("average per 1K tokens", usd(sums.cost_usd * _THOUSAND / tokens) if tokens else NOT_KNOWN),

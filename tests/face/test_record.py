@@ -61,7 +61,7 @@ NAMED: Final = {
     "model", "input_tokens", "output_tokens", "provider", "operation", "call_type", "duration_s", "status", "cost_usd",
     "started_at", "id",
 }  # fmt: skip
-WORKED_OUT: Final = {"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls"}
+WORKED_OUT: Final = {"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls", "content", "sums"}
 
 
 def test_every_argument(ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ _FLOATS = {
     *("retry_after_s", "duration_s", "time_to_first_chunk_s", "tokens_per_second"),
     *("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "saved_cost_usd"),
 }
-_OBJECTS = {"tags", "usage", "scores"}
+_OBJECTS = {"tags", "usage", "scores", "content", "sums"}
 _TEXTS = {"id", "ref", "response_id", "request_id", "request_hash", "prefix_hash"}
 
 

@@ -1,0 +1,79 @@
+"""Totals kept beside the journal, with the offset that they cover; believed only where they fit the file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from nbtokens.history.totals import Totals, TotalsData
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHECKPOINT_NAME: Final = "totals_checkpoint.json"
+WITNESS: Final = 256
+"""How many bytes before an offset tell whether the file is still the one that was counted up to there."""
+_VERSION: Final = 2
+
+
+class _Checkpoint(msgspec.Struct):
+    version: int
+    offset: int
+    witness: str
+    totals: TotalsData
+
+
+def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, int] | None:
+    """The totals that were kept, and the offset that they cover; None where there are none that fit.
+
+    Args:
+        folder: the ledger's folder.
+        bytes_before: reads the last `WITNESS` bytes of the journal before an offset.
+    """
+    try:
+        kept = _decoder.decode((folder / CHECKPOINT_NAME).read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
+    if kept.version != _VERSION or kept.offset <= 0 or kept.witness != _witness(kept.offset, bytes_before):
+        return None
+    return Totals.from_plain(kept.totals), kept.offset
+
+
+def save(folder: Path, totals: Totals, offset: int, bytes_before: Callable[[int], bytes]) -> bool:
+    """Keep totals; False where the folder can't be written."""
+    kept = _Checkpoint(_VERSION, offset, _witness(offset, bytes_before), totals.to_plain())
+    with contextlib.suppress(OSError):
+        replace_file(folder / CHECKPOINT_NAME, _encoder.encode(kept))
+        return True
+    return False
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _witness(offset: int, bytes_before: Callable[[int], bytes]) -> str:
+    """A hash of the file's first bytes and of those before `offset`: another history has others.
+
+    A file that was rewritten begins with a row of kind `rewrite`, whose id no other file has.
+    """
+    head = bytes_before(min(WITNESS, offset))
+    return hashlib.blake2b(head + bytes_before(offset), digest_size=16).hexdigest()
+
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_decoder: Final = msgspec.json.Decoder(_Checkpoint)

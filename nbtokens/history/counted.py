@@ -1,0 +1,203 @@
+"""Totals of the journal and the archive, brought up to date by reading only what is new."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.errors import HistoryError
+from nbtokens.history import checkpoint
+from nbtokens.history.archive import Archive
+from nbtokens.history.layout import Bad, read_lots, read_records
+from nbtokens.history.totals import RECENT, Totals
+from nbtokens.record import Record, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from nbtokens.history.journal import Journal
+
+_CHECKPOINT_EVERY: Final = 2_000
+_MOST_WRITTEN: Final = 1_000
+_MOST_KNOWN: Final = 2_000
+_MANY_BYTES: Final = 1 << 21
+
+
+class Counted:
+    """The totals of everything that is in the files.
+
+    Args:
+        journal: the ledger's file.
+        folder: the ledger's folder.
+        report: told of each line of the journal that is no record.
+        tell: told what else is wrong, in words for the user.
+    """
+
+    def __init__(
+        self, journal: Journal, folder: Path, report: Callable[[Bad], None], tell: Callable[[str], None]
+    ) -> None:
+        self.totals = Totals()
+        self.offset = 0
+        self.written: deque[tuple[int, int, list[Record]]] = deque(maxlen=_MOST_WRITTEN)
+        """Where this process has put which records, so that it need not read them back."""
+        self._journal = journal
+        self._folder = folder
+        self._report = report
+        self._tell = tell
+        self._last_bytes = b""
+        self._identity: tuple[int, int] | None = None
+        self._since_checkpoint = 0
+        self._known: dict[str, Record] = {}
+        self._known_before: dict[str, Record] = {}
+        self._amendments: list[Record] = []
+
+    def catch_up(self) -> None:
+        """Count what is new in the file."""
+        identity = self._journal.identity()
+        if identity != self._identity or self._bytes_before(self.offset) != self._last_bytes:
+            self._start_over(identity)
+        before = self.offset
+        self._count_own()
+        size = self._journal.size()
+        if size > self.offset:
+            self._read(many=size - self.offset > _MANY_BYTES)
+        if self._amendments:
+            pending, self._amendments = self._amendments, []
+            self.amend(self.totals, pending)
+        if self.offset != before or not before:
+            self._last_bytes = self._bytes_before(self.offset)
+
+    def checkpoint(self, *, force: bool) -> None:
+        """Keep the totals beside the file, so that opening it again reads only what came after."""
+        if self._since_checkpoint >= (1 if force else _CHECKPOINT_EVERY) and checkpoint.save(
+            self._folder, self.totals, self.offset, self._bytes_before
+        ):
+            self._since_checkpoint = 0
+
+    def amend(self, totals: Totals, amendments: Iterable[Record], waiting: Iterable[Record] = ()) -> None:
+        """Count records anew whose price was amended.
+
+        Args:
+            totals: what they were counted in.
+            amendments: rows of kind `amend` that were not counted yet, in their order.
+            waiting: records that are in no file yet, but counted.
+        """
+        new = {record.id: record for record in waiting if record.kind != "amend"}
+        known = {**self._known_before, **self._known, **new}
+        far: list[Record] = []
+        for amendment in amendments:
+            before = known.get(amendment.ref or "")
+            if before is None or far:
+                far.append(amendment)
+            else:
+                after = known[before.id] = folded(before, amendment)
+                totals.amend(before, after)
+                if totals is self.totals:
+                    self._remember([after])
+        if far:
+            self._amend_far(totals, far)
+
+    def _read(self, *, many: bool) -> None:
+        try:
+            file = self._journal.path.open("rb", buffering=0)
+        except OSError:
+            return
+        with file:
+            if many:
+                self._read_many(file)
+            else:
+                for record, end in read_records(file, self.offset, self._report):
+                    self.offset = end
+                    self._count(record)
+
+    def _read_many(self, file: BinaryIO) -> None:
+        from nbtokens.history.bulk import Bulk  # noqa: PLC0415 - numpy, only where there is much to read
+
+        bulk = Bulk(self.totals)
+        last: list[Record] = []
+        for lot in read_lots(file, self.offset, self._report):
+            calls = [record for record in lot.records if record.kind == "call"]
+            if calls and bulk.add(calls):
+                self.offset = lot.end
+                self._since_checkpoint += len(calls)
+                last = calls
+                self.totals.recent = [*self.totals.recent, *calls[-RECENT:]][-RECENT:]
+                for record in lot.records if len(calls) < len(lot.records) else ():
+                    if record.kind != "call":
+                        self._count(record)
+            else:
+                for record, end in lot.lines():
+                    self.offset = end
+                    self._count(record)
+        bulk.fold()
+        self._remember(last[-_MOST_KNOWN:])
+
+    def _count_own(self) -> None:
+        """Count what this process has written right behind what is counted already, without reading it back."""
+        while self.written:
+            start, end, records = self.written[0]
+            if start > self.offset:  # another process has written in between: the file is read
+                return
+            self.written.popleft()
+            if start == self.offset:
+                self.offset = end
+                for record in records:
+                    self._count(record)
+
+    def _count(self, record: Record) -> None:
+        self._since_checkpoint += 1
+        if record.kind == "amend":
+            self._amendments.append(record)
+        else:
+            self.totals.add(record)
+            self._remember([record])
+
+    def _remember(self, records: list[Record]) -> None:
+        if len(self._known) + len(records) > _MOST_KNOWN:
+            self._known_before, self._known = self._known, {}
+        self._known.update((record.id, record) for record in records)
+
+    def _start_over(self, identity: tuple[int, int] | None) -> None:
+        """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
+        self._identity = identity
+        self.written.clear()
+        self._known, self._known_before = {}, {}
+        kept = checkpoint.load(self._folder, self._bytes_before)
+        if kept is None:
+            self.totals, self.offset, self._last_bytes = self._archived(), 0, b""
+        else:
+            self.totals, self.offset = kept
+            self._last_bytes = self._bytes_before(self.offset)
+
+    def _archived(self) -> Totals:
+        try:
+            return Archive(self._folder).totals()
+        except HistoryError as error:
+            self._tell(f"{error} Until then the figures leave the archive out.")
+            return Totals()
+
+    def _amend_far(self, totals: Totals, amendments: list[Record]) -> None:
+        """The same for records that were counted long ago: they are looked for in the files, all in one go."""
+        wanted = {amendment.ref for amendment in amendments}
+        pending = {amendment.id for amendment in amendments}
+        states: dict[str | None, Record] = {}
+        for record in self._journal.records():
+            if record.id in wanted:
+                states[record.id] = record
+            elif record.kind == "amend" and record.ref in states and record.id not in pending:
+                states[record.ref] = folded(states[record.ref], record)
+        missing = wanted - states.keys()
+        if missing:
+            with contextlib.suppress(HistoryError):  # told when the archive's totals were asked for
+                states.update(Archive(self._folder).find(missing))
+        for amendment in amendments:
+            before = states.get(amendment.ref or "")
+            if before is not None:
+                after = states[before.id] = folded(before, amendment)
+                totals.amend(before, after)
+
+    def _bytes_before(self, offset: int) -> bytes:
+        return self._journal.bytes_before(offset, checkpoint.WITNESS)
