@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 PRICES_WAIT: Final = 10.0
 _STATUSES: Final = ("ok", "error")
 _CHOICES: Final = {"attribution": get_args(Attribution), "usage_source": get_args(UsageSource)}
-_NOT_SETTABLE: Final = frozenset(
-    {"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls", "content", "sums"}
-)
+_NOT_SETTABLE: Final = frozenset({"v", "kind", "total_tokens", "tags", "saved_cost_usd", "calls", "content", "sums"})
 _USAGE_FIELDS: Final = frozenset(Usage.__struct_fields__)
 
 
