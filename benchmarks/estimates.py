@@ -7,7 +7,8 @@ SAMPLE.jsonl holds recorded calls, one JSON object a line: `method`, `url`, `req
 `request_model`, `input_tokens`, `output_tokens` and `reasoning_tokens`. Of the rows of kind `usage`, the error of
 input and of output is shown by provider: the median and the 95th percentile of |counted / reported - 1|.
 Reasoning that is not shown can't be counted; rows with reasoning are left out of the output's figures, and their
-number is shown. Each encoding must be on this machine; "by characters" is what holds where none is.
+number is shown; so are calls whose input the request does not hold (sound, earlier turns), which are recorded as not
+known. Each encoding must be on this machine; "by characters" is what holds where none is.
 """
 
 from __future__ import annotations
@@ -127,8 +128,12 @@ def show(name: str, rows: list[Row]) -> None:
 
 
 def errors(rows: list[Row], which: int) -> list[float]:
-    """|counted / reported - 1| of input (0) or output (1), in percent, ascending."""
-    return sorted(abs(row.counted[which] / row.reported[which] - 1) * 100 for row in rows if row.reported[which])
+    """|counted / reported - 1| of input (0) or output (1), in percent, ascending; of calls that can be counted."""
+    return sorted(
+        abs(row.counted[which] / row.reported[which] - 1) * 100
+        for row in rows
+        if row.reported[which] and row.counted[0]
+    )
 
 
 def at(values: list[float], percentile: int) -> str:

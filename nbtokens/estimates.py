@@ -66,6 +66,8 @@ class Estimates:
         if read is None:
             # Nothing to count is not nothing read: sound, or a conversation that the provider keeps.
             read = self.input_tokens(request, reader.table, model, wait=max(until - monotonic(), 0)) or None
+        if read is None and not written and usage.output_tokens is None:
+            return call
         counted = msgspec.structs.replace(
             usage, input_tokens=read, output_tokens=max(written, usage.output_tokens or 0)
         )

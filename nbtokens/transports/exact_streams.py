@@ -126,6 +126,7 @@ def asked(body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 
 _EVENT_END: Final = re.compile(rb"\r?\n\r?\n")
+_NO_CHOICE: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _NULL: Final = re.compile(rb',\s*"usage"\s*:\s*null(?=\s*[,}])|(?<=\{)\s*"usage"\s*:\s*null\s*,')
 _LONGEST_EVENT: Final = 4 * 1024 * 1024
 
@@ -180,7 +181,7 @@ class EventFilter:
     def _seen(self, event: bytes) -> bytes:
         if b'"usage"' not in event:
             return event
-        if _is_usage_event(event):
+        if _NO_CHOICE.search(event) and _is_usage_event(event):
             return b""
         return _NULL.sub(b"", event, count=1) if self._nulls else event
 

@@ -188,6 +188,12 @@ def test_a_prompt_that_is_elsewhere() -> None:
     assert record.usage_source == "estimated"
 
 
+def test_nothing_to_count() -> None:
+    """An answer without a report, where neither the request nor the answer holds anything to count, has no figures."""
+    record = observed(b'{"model": "gpt-5", "output": []}', {"previous_response_id": "resp_1"}, path="/v1/responses")
+    assert (record.usage_source, record.total_tokens) == ("none", None)
+
+
 def test_embeddings_write_nothing() -> None:
     """An embedding without usage has an estimated input and no output."""
     record = observed(b'{"model": "m", "data": []}', {"input": [TEXT, TEXT]}, path="/v1/embeddings")
