@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from nbtokens.errors import ConfigError
+from nbtokens.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hosts: `name` or `name:port` -> what stands behind it.
         deployments: a deployment's name (Azure, a gateway) -> the model behind it.
         fallback_price: what a call costs whose price is not known otherwise; unpriced where this is left out.
+        thresholds: from where on `check` tells of something.
         fallback_encoding: tiktoken's encoding for models that it does not know.
     """
 
@@ -74,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts: dict[str, UserHost] = msgspec.field(default_factory=dict)
     deployments: dict[str, str] = msgspec.field(default_factory=dict)
     fallback_price: UserPrice | None = None
+    thresholds: Thresholds = Thresholds()
     fallback_encoding: str = "o200k_base"
 
 

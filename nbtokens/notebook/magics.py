@@ -38,6 +38,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens summary     the history on one page: by model, operation and notebook, the last calls
     %tokens stats       tokens and speed: sums, averages, percentiles; `%tokens stats --by notebook --since 7d`
     %tokens validate    does time follow the tokens generated, or the max_tokens allowed?
+    %tokens check       red flags: throttling, cut off answers, outliers, slow models, errors, rate limits
     %tokens cost        what was spent on what, to the end of the month, and what could have been saved
     %tokens help        this text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nbtokens.questions.asking import Question
+from nbtokens.questions.check import Check
 from nbtokens.questions.cost import Cost
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
@@ -16,6 +17,7 @@ QUESTIONS: Final[dict[str, Question]] = {
     "summary": Summary(),
     "stats": Stats(),
     "validate": Validate(),
+    "check": Check(),
     "cost": Cost(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""

@@ -17,6 +17,7 @@ from nbtokens.cli import main, parser
 from nbtokens.config import Settings, UserHost, UserPrice, load_config
 from nbtokens.notebook.magics import HELP
 from nbtokens.record import FIELDS
+from nbtokens.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ def test_every_setting_is_described(tmp_path: Path) -> None:
     config = load_config(tmp_path)
     assert config.problem is None
     assert set(tomllib.loads(example)) == {one.name for one in msgspec.structs.fields(Settings)}
-    for kind in (UserPrice, UserHost):
+    for kind in (UserPrice, UserHost, Thresholds):
         for one in msgspec.structs.fields(kind):
             assert one.name in example
 
