@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nbtokens.guard import guarded
 from nbtokens.transports.decoding import decoded
 
 if TYPE_CHECKING:
     from nbtokens.exchange import Exchange, Observer
+
+END_MARKS: Final = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
+"""What ends many streams of events. Some readers leave it at that and close nothing: Hugging Face's is one."""
 
 
 class Finish:
@@ -51,6 +54,8 @@ class Finish:
             self.body += chunk
         elif chunk:
             self.first(chunk)
+        if self.body.endswith(END_MARKS):
+            self.ended()
 
     def whole(self, body: bytes, *, unpacked: bool = False) -> None:
         """The rest of the body was read at once."""

@@ -8,6 +8,7 @@ from nbtokens.exchange import Address, Exchange, Observer, kept_headers
 from nbtokens.transports.attempt import observed, observed_async
 from nbtokens.transports.cached import is_marked
 from nbtokens.transports.exact_httpx import asking, asking_async
+from nbtokens.transports.finish import END_MARKS, Finish
 from nbtokens.transports.patch import Target
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from nbtokens.transports.attempt import Attempt
-    from nbtokens.transports.finish import Finish
 
 MODULES = ("httpx", "httpx2")
 
@@ -95,11 +95,13 @@ def _sync_tee(module: ModuleType) -> type:
             try:
                 chunks = iter(self._inner)
                 for chunk in chunks:
-                    finish.first(chunk)
+                    finish.take(chunk)
                     yield chunk
                     break
                 for chunk in chunks:
                     body += chunk
+                    if body.endswith(END_MARKS):
+                        finish.ended()
                     yield chunk
             except BaseException as error:
                 finish.failed(error)
@@ -132,11 +134,13 @@ def _async_tee(module: ModuleType) -> type:
             chunks = aiter(self._inner)
             try:
                 async for chunk in chunks:
-                    finish.first(chunk)
+                    finish.take(chunk)
                     yield chunk
                     break
                 async for chunk in chunks:
                     body += chunk
+                    if body.endswith(END_MARKS):
+                        finish.ended()
                     yield chunk
             except BaseException as error:
                 finish.failed(error)
