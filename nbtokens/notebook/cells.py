@@ -33,6 +33,8 @@ class CellTally(Tally):
     def add(self, record: Record) -> None:
         """Take one more record in."""
         super().add(record)
+        if record.kind != "call":
+            return
         ended = record.started_at + timedelta(seconds=record.duration_s or 0)
         if self._last_end is None or ended > self._last_end:
             self._last_end = ended

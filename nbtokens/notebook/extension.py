@@ -15,8 +15,9 @@ from nbtokens.notebook.cell_magic import options_of, without_magic
 from nbtokens.notebook.cells import Cells, CellTally, notebook_path
 from nbtokens.notebook.live import LivePanel
 from nbtokens.notebook.magics import TokensMagics
-from nbtokens.notebook.platforms import warning_about_disk
+from nbtokens.notebook.platforms import has_jupyter_server, warning_about_disk
 from nbtokens.notebook.preferences import NbTokens
+from nbtokens.notebook.status_bar import StatusBar
 from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
@@ -48,6 +49,7 @@ class Extension:
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
         self._timeline = Timeline(self.runtime.session.started_at)
+        self._status_bar: StatusBar | None = None
         self._in_kernel = getattr(shell, "kernel", None) is not None
 
     def install(self) -> None:
@@ -64,6 +66,9 @@ class Extension:
         configurables: list[Any] = self.shell.configurables
         configurables.append(self.preferences)
         self.runtime.subscribers.append(self._timeline.add)
+        with guarded:
+            if self._in_kernel and has_jupyter_server():
+                self._status_bar = StatusBar(self.runtime, self.preferences)
         warning = warning_about_disk(self.runtime.config.folder)
         if warning is not None:
             self.runtime.tell(warning)
@@ -85,8 +90,9 @@ class Extension:
             if before is not None:
                 magics.magics[kind]["tokens"] = before
         logging.getLogger("nbtokens").removeHandler(_silent)
-        if self._panel is not None:
-            self._panel.close()
+        for shown in (self._panel, self._status_bar):
+            if shown is not None:
+                shown.close()
         if self._timeline.add in self.runtime.subscribers:
             self.runtime.subscribers.remove(self._timeline.add)
         self.cells.leave()

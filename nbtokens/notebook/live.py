@@ -133,4 +133,5 @@ class LivePanel:
 
     def _static_bundle(self) -> dict[str, str]:
         now = self._now()
-        return {"text/html": f'<div class="{_STATIC}">{live_html(now)}</div>', "text/plain": live_text(now)}
+        html = f'<div class="{_STATIC}">{live_html(now, still=True)}</div>'
+        return {"text/html": html, "text/plain": live_text(now, still=True)}

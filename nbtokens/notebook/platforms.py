@@ -73,6 +73,11 @@ def warning_about_disk(ledger: Path, environment: Mapping[str, str] = os.environ
     return f"{ledger} goes away with this {here.name} machine, and the history with it: {here.advice}."
 
 
+def has_jupyter_server() -> bool:
+    """Whether Jupyter Server started this kernel, so that JupyterLab or Notebook 7 may look at it."""
+    return bool(os.environ.get("JPY_SESSION_NAME"))
+
+
 def prepare_widgets() -> None:
     """On Colab, ask for the widget manager that shows ipywidgets 8; nothing elsewhere."""
     if "google.colab" not in sys.modules:

@@ -49,7 +49,9 @@ class Timeline:
         self._recent.clear()
 
     def add(self, record: Record) -> None:
-        """Take one more record in."""
+        """Take one more record in, if it is a call."""
+        if record.kind != "call":
+            return
         duration = record.duration_s or 0.0
         ended = record.started_at.timestamp() + duration
         self._new.append(_Ended(ended, duration, record.output_tokens or 0, float(record.cost_usd or 0)))

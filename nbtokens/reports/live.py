@@ -110,26 +110,32 @@ def live(  # noqa: PLR0913 - one for each thing that is shown
     return Live(report, costs, in_flight, tokens_per_second, grown, tuple(limits))
 
 
-def live_text(now: Live) -> str:
-    """The figures as lines of text."""
-    lines = [now.now]
+def live_text(now: Live, *, still: bool = False) -> str:
+    """The figures as lines of text.
+
+    Args:
+        now: what to show.
+        still: without what holds at one moment only, for a file that is read later.
+    """
+    lines = [] if still else [now.now]
     if now.growth:
         lines.append(f"cost of this session over time: {_bars(now.growth)}")
     for limit in now.limits:
         filled = min(round(limit.used * _TEXT_BAR), _TEXT_BAR)
         bar = "█" * filled + "░" * (_TEXT_BAR - filled)
         lines.append(f"{limit.name}: {bar} {_percent(limit)}")
-    return f"{text(now.report)}\n\n" + "\n".join(lines)
+    return "\n\n".join(filter(None, (text(now.report), "\n".join(lines))))
 
 
-def live_html(now: Live) -> str:
+def live_html(now: Live, *, still: bool = False) -> str:
     """The same as one `div`, which needs no script and no network."""
     big = "".join(
         f'<div><div style="{_PALE}">{escape(name)}</div><div style="{_BIG}">{escape(cost)}</div></div>'
         for name, cost in now.costs
     )
     limits = "".join(map(_limit, now.limits))
-    head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}<div style="{_PALE}">{escape(now.now)}</div></div>'
+    moment = "" if still else f'<div style="{_PALE}">{escape(now.now)}</div>'
+    head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}{moment}</div>'
     return f'<div class="nbtokens-live">{head}{limits}{html(now.report)}</div>'
 
 

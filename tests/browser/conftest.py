@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
+from nbtokens.demo import simulated_model
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from playwright.sync_api import Browser
 
@@ -109,6 +112,80 @@ def _wait_for_server(runtime: Path, process: subprocess.Popen[str], output: Path
                 server: dict[str, Any] = json.loads(path.read_text())
                 return server
         time.sleep(0.1)
+
+
+@dataclass
+class Jupyter:
+    """A Jupyter server that serves JupyterLab and Notebook 7, whose kernels' clients ask a simulated model.
+
+    Attributes:
+        project: the project's folder, with its notebooks.
+        url: where it answers.
+        token: what it asks for.
+    """
+
+    project: Path
+    url: str
+    token: str
+
+    def write(self, name: str, cells: Mapping[str, str]) -> Path:
+        """Write a notebook: the ids of its cells and their sources."""
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.cells = [nbformat.v4.new_code_cell(source, id=cell) for cell, source in cells.items()]
+        path = self.project / name
+        nbformat.write(notebook, path)
+        return path
+
+    def rows(self, notebook: str | None = None) -> list[dict[str, Any]]:
+        """The calls in the history, of one notebook or of all; none where a kernel is in the middle of writing."""
+        try:
+            rows = json.loads((self.project / ".metrics" / "usage_history.json").read_bytes())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return []
+        return [row for row in rows if row["kind"] == "call" and notebook in (None, row.get("notebook"))]
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    folder = tmp_path_factory.mktemp("jupyter")
+    project = folder / "project"
+    (project / ".metrics").mkdir(parents=True)
+    (project / "nbtokens.toml").write_text(
+        '[prices."simulated-model"]\ninput_per_mtok = 1000\noutput_per_mtok = 2000\n'
+    )
+    (folder / "share" / "labextensions").mkdir(parents=True)
+    (folder / "share" / "labextensions" / "nbtokens").symlink_to(ROOT / "nbtokens" / "labextension")
+    _write_settings(folder / "settings")
+    output = folder / "output.txt"
+    exposed = [f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")]
+    options = ["--allow-root", *exposed, *LAB_OPTIONS]
+    with simulated_model.serve(speed=None) as model, output.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=project,
+            env={
+                **os.environ,
+                **model.environment(),
+                "PYTHONPATH": str(ROOT),
+                "IPYTHONDIR": str(folder / "ipython"),
+                "JUPYTER_PREFER_ENV_PATH": "1",
+                "JUPYTER_PATH": str(folder / "share"),
+                "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+                "JUPYTER_CONFIG_DIR": str(folder / "config"),
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            },
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            server = _wait_for_server(folder / "runtime", process, output)
+            yield Jupyter(project, server["url"], server["token"])
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import openai
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import start_new_kernel
-from running import Kernel, Shell
+from running import PRICES, Kernel, Shell
 from traitlets.config import Config
 
 import nbtokens
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from conftest import Ledger
 
     from nbtokens.demo.endpoint import Endpoint
-
-PRICES = '[prices."simulated-model"]\ninput_per_mtok = 1000\noutput_per_mtok = 2000\n'
-"""A tenth of a cent for each token in, two tenths for each token out."""
 
 _SETUP = """
 import asyncio, openai, os, threading, time

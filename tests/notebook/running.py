@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
     from jupyter_client.manager import KernelManager
 
+PRICES = '[prices."simulated-model"]\ninput_per_mtok = 1000\noutput_per_mtok = 2000\n'
+"""A tenth of a cent for each token in, two tenths for each token out."""
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PATIENCE = 20
 

@@ -31,6 +31,7 @@ def test_growth() -> None:
     timeline = Timeline(START)
     for after, cost in ((0.5, "1"), (2.5, "2"), (2.7, "3"), (4.0, "0")):
         timeline.add(call(after, cost=cost))
+    timeline.add(Record(v=1, kind="run", id="x", started_at=START + timedelta(seconds=60)))  # an operation, no call
     assert timeline.growth() == [1, 1, 6, 6, 6]
 
 

@@ -92,3 +92,12 @@ def test_hidden_money() -> None:
     assert "$" not in live_html(now) + live_text(now)
     assert "<svg" not in live_html(now)
     assert "77" in live_html(now)
+
+
+def test_still() -> None:
+    """For a file that is read later, what holds at one moment only is left out."""
+    now = figures(growth=(1.0,))
+    for shown in (live_html(now, still=True), live_text(now, still=True)):
+        assert "this session" in shown
+        assert "in flight" not in shown
+        assert " now" not in shown
