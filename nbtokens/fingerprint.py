@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.folder import make_folder
@@ -28,21 +27,20 @@ class Fingerprints:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / KEY_NAME
+        self._keyed: hashlib.blake2b | None = None
 
     def of(self, parts: Sequence[bytes]) -> str | None:
         """The fingerprint of some bytes in a row, in hexadecimal; None of nothing."""
         if not parts:
             return None
+        # No lock, and so no cached_property, which has one: a fork may come while a thread holds it.
+        if self._keyed is None:
+            self._keyed = hashlib.blake2b(key=self._key(), digest_size=_DIGEST_BYTES)
         state = self._keyed.copy()
         for part in parts:
             state.update(part)
         return state.hexdigest()
 
-    @cached_property
-    def _keyed(self) -> hashlib.blake2b:
-        return hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
-
-    @cached_property
     def _key(self) -> bytes:
         try:
             return self._kept_key()

@@ -83,6 +83,14 @@ def _found_ranks(name: str) -> Iterator[dict[bytes, int]]:
             yield _read_quicktok(path)
 
 
+def find_ranks(name: str) -> Path | None:
+    """The file from which an encoding would be made; it is not read. None where there is none."""
+    file_name = hashlib.sha1(_RANKS_URL.format(name).encode(), usedforsecurity=False).hexdigest()
+    files = [folder / file_name for folder in _rank_folders()]
+    files += [folder / f"{name.removesuffix('_base')}.vocab" for folder in _package_folders("quicktok", "data")]
+    return next((file for file in files if file.is_file()), None)
+
+
 def _rank_folders() -> Iterator[Path]:
     """Where tiktoken's rank files may lie: its own caches, and a package that ships them in its format."""
     for variable in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):

@@ -43,6 +43,7 @@ logger: Final = logging.getLogger("nbtokens")
 _SUMMARY_EVERY: Final = 0.5
 _PRICES_CHECK: Final = 0.2
 _LAST_WAIT: Final = 2.0
+_FORK_WAIT: Final = 1.0
 
 
 class Runtime:
@@ -319,6 +320,11 @@ class Runtime:
             self.keep(amendment)
             self.session.amend(before, after)
 
+    def before_fork(self) -> None:
+        """Let an import that is under way on a thread of ours end: in the child, its lock would be held for ever."""
+        if self._prices is not None and not self._prices.ready:
+            self._prices.wait(_FORK_WAIT)
+
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
         self._lock = RLock()
@@ -347,4 +353,4 @@ def runtime() -> Runtime:
 
 atexit.register(_runtime.settle, at_exit=True)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_runtime.after_fork)
+    os.register_at_fork(before=_runtime.before_fork, after_in_child=_runtime.after_fork)

@@ -222,3 +222,11 @@ def test_work_that_is_under_way_when_recording_is_switched_off(shell: Shell, led
     assert ran.value == (True, True, 0)
     assert ledger.rows() == []
     shell("executor.shutdown()")
+
+
+def test_doctor_in_a_notebook(shell: Shell) -> None:
+    """`%tokens doctor` tells of this kernel: it records, and the clients are hooked."""
+    report = shell("%tokens doctor").value
+    assert report.data["recording"] is True
+    assert "httpx.Client.send" in report.data["hooked"]
+    assert "ipython" in report.data["versions"]
