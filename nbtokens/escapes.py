@@ -45,6 +45,7 @@ class Escape(NamedTuple):
 
 
 _BY_HAND: Final = "record each call with nbtokens.record(...)"
+_DECORATE: Final = "decorate your function with @nbtokens.recorded, or " + _BY_HAND
 _REST: Final = "choose its REST transport: "
 
 PACKAGES: Final = (
@@ -59,14 +60,14 @@ PACKAGES: Final = (
     Escape("yandex-cloud-ml-sdk", "gRPC", _BY_HAND),
     Escape("claude-agent-sdk", "the program claude", "record the usage of its ResultMessage with nbtokens.record(...)"),
     Escape("claude-code-sdk", "the program claude", "record the usage of its ResultMessage with nbtokens.record(...)"),
-    Escape("llama-cpp-python", "this process", _BY_HAND),
-    Escape("xllamacpp", "this process", _BY_HAND),
-    Escape("vllm", "this process", "call its server, or " + _BY_HAND),
-    Escape("sglang", "this process", "call its server, or " + _BY_HAND),
-    Escape("transformers", "this process", _BY_HAND),
-    Escape("mlx-lm", "this process", _BY_HAND),
-    Escape("gpt4all", "this process", _BY_HAND),
-    Escape("onnxruntime-genai", "this process", _BY_HAND),
+    Escape("llama-cpp-python", "this process", _DECORATE),
+    Escape("xllamacpp", "this process", _DECORATE),
+    Escape("vllm", "this process", "call its server, or " + _DECORATE),
+    Escape("sglang", "this process", "call its server, or " + _DECORATE),
+    Escape("transformers", "this process", _DECORATE),
+    Escape("mlx-lm", "this process", _DECORATE),
+    Escape("gpt4all", "this process", _DECORATE),
+    Escape("onnxruntime-genai", "this process", _DECORATE),
     Escape("curl-cffi", "an HTTP client of its own", _BY_HAND),
     Escape("pycurl", "an HTTP client of its own", _BY_HAND),
     Escape("niquests", "an HTTP client of its own", _BY_HAND),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.folder import make_folder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 KEY_NAME: Final = "fingerprint.key"
 _KEY_BYTES: Final = 32
 _DIGEST_BYTES: Final = 12
+_LOCK_WAIT: Final = 0.2
 
 
 class Fingerprints:
@@ -28,18 +30,26 @@ class Fingerprints:
     def __init__(self, folder: Path) -> None:
         self._path = folder / KEY_NAME
         self._keyed: hashlib.blake2b | None = None
+        self._making = threading.Lock()
 
     def of(self, parts: Sequence[bytes]) -> str | None:
         """The fingerprint of some bytes in a row, in hexadecimal; None of nothing."""
         if not parts:
             return None
-        # No lock, and so no cached_property, which has one: a fork may come while a thread holds it.
-        if self._keyed is None:
-            self._keyed = hashlib.blake2b(key=self._key(), digest_size=_DIGEST_BYTES)
-        state = self._keyed.copy()
+        state = (self._keyed or self._make_keyed()).copy()
         for part in parts:
             state.update(part)
         return state.hexdigest()
+
+    def _make_keyed(self) -> hashlib.blake2b:
+        held = self._making.acquire(timeout=_LOCK_WAIT)  # in a forked child, a thread of the parent's may hold it
+        try:
+            if self._keyed is None:
+                self._keyed = hashlib.blake2b(key=self._key(), digest_size=_DIGEST_BYTES)
+            return self._keyed
+        finally:
+            if held:
+                self._making.release()
 
     def _key(self) -> bytes:
         try:

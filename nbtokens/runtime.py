@@ -43,7 +43,6 @@ logger: Final = logging.getLogger("nbtokens")
 _SUMMARY_EVERY: Final = 0.5
 _PRICES_CHECK: Final = 0.2
 _LAST_WAIT: Final = 2.0
-_FORK_WAIT: Final = 1.0
 
 
 class Runtime:
@@ -161,11 +160,9 @@ class Runtime:
 
     def work_for(self, config: Config, session_id: str) -> None:
         """Record for another process from here on: with its settings, into its ledger, as its session."""
-        with self._lock:
-            self._employers, self._config = config, None
-            self.session.id = session_id
-            self.set_up()
-            self.enable()
+        self._employers, self._config = config, None
+        self.session.id = session_id
+        self.enable()
 
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
@@ -323,7 +320,7 @@ class Runtime:
     def before_fork(self) -> None:
         """Let an import that is under way on a thread of ours end: in the child, its lock would be held for ever."""
         if self._prices is not None and not self._prices.ready:
-            self._prices.wait(_FORK_WAIT)
+            self._prices.wait(_LAST_WAIT)
 
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""

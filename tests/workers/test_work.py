@@ -167,22 +167,3 @@ def test_the_ledger_of_the_parent(cells: Cells, ledger: Ledger) -> None:
     )
     assert places(ledger) == [(2, "exact", None)]
     assert ledger.rows()[0]["project"] == ledger.folder.parent.name
-
-
-def test_a_pool_under_load(cells: Cells, ledger: Ledger) -> None:
-    """Workers that are forked while threads make calls: nobody hangs, and each call is one record."""
-    cells(
-        FIRST,
-        "stop, ready = threading.Event(), threading.Barrier(4)\ndef busy():\n"
-        "    with nbtokens.operation('thread'), httpx.Client(verify=False) as client:\n        ready.wait()\n"
-        "        while not stop.is_set():\n"
-        "            client.post(URL + '/v1/completions', json={'model': 'm', 'prompt': 'x'})\n"
-        "threads = [threading.Thread(target=busy) for _ in range(3)]\n[thread.start() for thread in threads]\n"
-        "ready.wait()  # OpenSSL does not like to be forked while it makes the clients' contexts\n"
-        "try:\n    for _ in range(4):\n        with multiprocessing.get_context('fork').Pool(3) as pool:\n"
-        "            pool.map(ask_by, 'abcdef')\n"
-        "finally:\n    stop.set(); [thread.join() for thread in threads]",
-    )
-    rows = places(ledger)
-    assert rows.count((2, "exact", "of the worker")) == 24
-    assert {row[2] for row in rows} == {"thread", "of the worker"}
