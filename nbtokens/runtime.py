@@ -211,7 +211,6 @@ class Runtime:
             log_call(record)
             self.count(record, scopes)
         else:
-            self._tell_watchers()
             self._wake()
 
     def count(self, record: Record, scopes: Iterable[Scope]) -> None:
@@ -222,7 +221,6 @@ class Runtime:
         for subscriber in self.subscribers:
             with guarded:
                 subscriber(record)
-        self._tell_watchers()
         self._wake()
 
     def _tell_watchers(self) -> None:
@@ -264,6 +262,7 @@ class Runtime:
 
     def _wake(self) -> None:
         """Have the worker bring the summary up to date; it is woken once for many calls."""
+        self._tell_watchers()
         if self._worker is None:
             self._start_worker()
         if not self._dirty:
@@ -324,11 +323,8 @@ class Runtime:
 
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
-        self._lock = RLock()
-        self._writing = Lock()
-        self._deferring = RLock()
-        self._deferred = SimpleQueue()
-        self._work = SimpleQueue()
+        self._lock, self._writing, self._deferring = RLock(), Lock(), RLock()
+        self._deferred, self._work = SimpleQueue(), SimpleQueue()
         self._worker = None
         self.in_flight = WeakSet()
         self._dirty = False
