@@ -3,13 +3,14 @@
 The option is put into requests to hosts that are known to support it, and what the answer holds because of it is
 taken out of what the client sees. httpx and httpx2 are served, which is what the SDKs of these hosts use.
 
-Only hosts that report nothing unasked are asked. Groq, Mistral, OpenRouter, Together and llama.cpp tell their counts
-in events that every client gets anyway; with DeepSeek the option changes an event that holds text as well.
+Mistral, OpenRouter, Together and llama.cpp are not asked: they tell their counts in events that every client gets
+anyway. DeepSeek neither: there the option changes an event that holds text as well.
 
 Sources: https://platform.openai.com/docs/api-reference/chat/create#chat_create-stream_options ("All other chunks
 will also include a usage field, but with a null value"), https://learn.microsoft.com/azure/ai-services/openai/reference
 (since 2024-09-01), https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html,
-https://docs.ollama.com/openai.
+https://docs.ollama.com/openai, https://console.groq.com/docs/api-reference, https://docs.x.ai/docs/api-reference,
+https://docs.fireworks.ai/api-reference/post-chatcompletions.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _AZURE: Final = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservi
 _AZURE_SINCE: Final = "2024-09-01"
 _AZURE_V1: Final = "/openai/v1/"
 _OPENAI: Final = "api.openai.com"
+_OTHERS: Final = frozenset({"api.fireworks.ai", "api.groq.com", "api.x.ai"})
+"""These add one event and change no other."""
 ENGINES: Final = frozenset({"ollama", "vllm"})
 """Local engines that add one event and change no other. They are known by an earlier answer of theirs."""
 
@@ -92,7 +95,7 @@ class Switch:
         if address.host.endswith(_AZURE):
             new = _AZURE_V1 in address.path or _AZURE_SINCE <= version[: len(_AZURE_SINCE)] < "3"
             return Ask(server, nulls=True) if new else None
-        return Ask(server, nulls=False) if server in self._recognised else None
+        return Ask(server, nulls=False) if address.host in _OTHERS or server in self._recognised else None
 
 
 switch: Final = Switch()

@@ -244,13 +244,16 @@ async def test_local_engine(server: ScriptedServer, recording: Ledger) -> None:
         ("https://me.openai.azure.com/openai/deployments/d/chat/completions", "2024-06-01", None),
         ("https://me.openai.azure.com/openai/deployments/d/chat/completions", "", None),
         ("https://me.openai.azure.com/openai/v1/chat/completions", "", True),
-        ("https://api.groq.com/openai/v1/chat/completions", "", None),
+        ("https://api.groq.com/openai/v1/chat/completions", "", False),
+        ("https://api.x.ai/v1/chat/completions", "", False),
+        ("https://api.fireworks.ai/inference/v1/chat/completions", "", False),
+        ("https://api.mistral.ai/v1/chat/completions", "", None),
         ("https://api.deepseek.com/chat/completions", "", None),
         ("http://127.0.0.1:8000/v1/chat/completions", "", None),
     ],
 )
 def test_hosts(url: str, version: str, nulls: bool | None) -> None:  # noqa: FBT001 - expected
-    """Only hosts are asked that are known to support the option, and that report nothing unasked."""
+    """Only hosts are asked that are known to support the option, and to change no event that holds text."""
     parts = httpx.URL(url)
     ask = Switch().ask_of(Address(parts.scheme, parts.host, parts.port, parts.path), version)
     assert (None if ask is None else ask.nulls) is nulls
