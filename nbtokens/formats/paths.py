@@ -59,9 +59,14 @@ class Selection:
     A document is decoded into types made from the paths, so that the rest of it is skipped and not built: a
     fifth of the time of building it all, and next to no memory. A document of an unforeseen shape is decoded
     whole and walked.
+
+    Args:
+        leaves: what to read.
+        every: whether a document counts that holds the same as the one before.
     """
 
-    def __init__(self, leaves: list[Leaf]) -> None:
+    def __init__(self, leaves: list[Leaf], *, every: bool = False) -> None:
+        self._every = every
         self._leaves = [(leaf.path, steps(leaf.path), leaf.kind) for leaf in leaves]
         kind = _type_of({way: kind for _, way, kind in self._leaves})
         self._decoder = msgspec.json.Decoder(kind)
@@ -73,7 +78,7 @@ class Selection:
     def read(self, documents: Iterable[bytes], values: dict[str, Any], objects: list[dict[str, Any]]) -> bool:
         """Read document by document, so that the last value of each path stays.
 
-        A document that holds the same as the one before is passed over: in a stream, most do.
+        A document that holds the same as the one before is passed over, if not `every` one counts.
 
         Args:
             documents: JSON texts.
@@ -92,7 +97,7 @@ class Selection:
             except UNREADABLE:
                 whole = self._read_whole(document, values, objects) and whole
             else:
-                if found != before:
+                if self._every or found != before:
                     before = found
                     self._report(found, values, objects)
         return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -19,10 +20,12 @@ _PROVIDERS: Final = (
     ("openai.azure.com", "azure.ai.openai"),
     ("azure-api.net", "azure.ai.openai"),
     ("cognitiveservices.azure.com", "azure.ai.openai"),
+    ("api.cognitive.microsoft.com", "azure.ai.openai"),
     ("services.ai.azure.com", "azure.ai.inference"),
     ("models.inference.ai.azure.com", "azure.ai.inference"),
     ("api.anthropic.com", "anthropic"),
     ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("rep.googleapis.com", "gcp.vertex_ai"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
     ("api.mistral.ai", "mistral_ai"),
     ("api.groq.com", "groq"),
@@ -79,6 +82,7 @@ _PROVIDERS: Final = (
     ("api.jina.ai", "jina"),
     ("api.aleph-alpha.com", "aleph_alpha"),
 )
+_REGION: Final = re.compile(r"^[a-z0-9-]+-(?=aiplatform\.googleapis\.com$)")
 _AWS: Final = (".amazonaws.com", ".api.aws", ".amazonaws.com.cn")
 _AWS_SERVICES: Final = (("bedrock", "aws.bedrock"), ("sagemaker", "aws.sagemaker"))
 
@@ -86,7 +90,7 @@ _AWS_SERVICES: Final = (("bedrock", "aws.bedrock"), ("sagemaker", "aws.sagemaker
 @lru_cache(maxsize=1024)
 def provider_of(host: str) -> str | None:
     """The provider that answers at a host name, or None where the name tells nothing (localhost, a gateway)."""
-    host = host.lower().rstrip(".")
+    host = _REGION.sub("", host.lower().rstrip("."))
     if host.endswith(_AWS):  # a service of Amazon's is the first part of its name, or behind an endpoint's
         return next((provider for service, provider in _AWS_SERVICES if service in host), None)
     for suffix, provider in _PROVIDERS:

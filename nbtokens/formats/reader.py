@@ -66,7 +66,8 @@ class Reader:
                 *(Leaf(path, dict) for path in self._usage_at),
                 *(Leaf(path, object) for path in (*self._errors, *self.table.usage_else, _CODE)),
                 *(Leaf(path, float) for path in self.table.usage_scalars),
-            ]
+            ],
+            every=self.table.usage_summed,
         )
 
     def model_in(self, path: str) -> str | None:
