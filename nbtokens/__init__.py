@@ -13,6 +13,7 @@ In a script::
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from nbtokens._version import __version__
@@ -56,6 +57,7 @@ __all__ = [
     "recorded",
     "report",
     "run_id",
+    "score",
     "session",
     "stats",
     "unload_ipython_extension",
@@ -150,6 +152,27 @@ def report(*, detailed: bool = False) -> None:
     from nbtokens.questions import in_code  # noqa: PLC0415 - not on the path of a call
 
     print(in_code.session_report(detailed=detailed))  # noqa: T201 - asked for
+
+
+def score(of: Record | str | None = None, /, **scores: float) -> Record:
+    """Keep scores of a call, by any names: `nbtokens.score(quality=0.85, safety=0.95)`.
+
+    They are a row of their own in the history. A later score of the same name takes the place of an earlier one.
+
+    Args:
+        of: the call's record, or its id; the last call of this session if left out.
+        **scores: numbers.
+
+    Returns:
+        The `score` row.
+
+    Raises:
+        TypeError: a score is no number, or there is none.
+        NbtokensError: there was no call yet.
+    """
+    from nbtokens import scoring  # noqa: PLC0415 - not on the path of a call
+
+    return scoring.score(of, scores, time.time())
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

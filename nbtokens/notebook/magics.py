@@ -40,6 +40,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens validate    does time follow the tokens generated, or the max_tokens allowed?
     %tokens check       red flags: throttling, cut off answers, outliers, slow models, errors, rate limits
     %tokens cost        what was spent on what, to the end of the month, and what could have been saved
+    %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text
 

@@ -8,6 +8,7 @@ from nbtokens.questions.asking import Question
 from nbtokens.questions.check import Check
 from nbtokens.questions.cost import Cost
 from nbtokens.questions.doctor import Doctor
+from nbtokens.questions.scores import Scores
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
 from nbtokens.questions.validate import Validate
@@ -20,6 +21,7 @@ QUESTIONS: Final[dict[str, Question]] = {
     "validate": Validate(),
     "check": Check(),
     "cost": Cost(),
+    "scores": Scores(),
     "doctor": Doctor(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""

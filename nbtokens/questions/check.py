@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.flags import KINDS, flags_of
+from nbtokens.analysis.scores import averages, low_scores, scores_of
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.flags import flags_report
@@ -37,7 +38,13 @@ class Check:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """What is wrong with the calls."""
         limits = runtime().config.settings.thresholds
-        calls, flags = flags_of(selection(arguments).of(history.records()), limits)
+        which = selection(arguments)
+        calls, flags = flags_of(which.of(history.records()), limits)
+        if limits.scores:
+            scores = scores_of(history.records())
+            flags += low_scores(
+                averages(which.of(history.records()), scores, ["operation"])["operation"], limits.scores
+            )
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
         return Answer(flags_report(calls, flags, limits.least_calls), int(failing))
 

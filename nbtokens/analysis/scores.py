@@ -1,0 +1,80 @@
+"""Scores of calls: averages, by operation, user, model or anything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbtokens.analysis.flags import Flag
+from nbtokens.analysis.selection import group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nbtokens.record import Record
+
+
+@dataclass(slots=True)
+class Average:
+    """The average of some numbers."""
+
+    count: int = 0
+    sum: float = 0.0
+    least: float = float("inf")
+    most: float = float("-inf")
+
+    def add(self, value: float) -> None:
+        """Take one more in."""
+        self.count += 1
+        self.sum += value
+        self.least = min(self.least, value)
+        self.most = max(self.most, value)
+
+    @property
+    def value(self) -> float:
+        """The average; there must be a number."""
+        return self.sum / self.count
+
+
+def scores_of(records: Iterable[Record]) -> dict[str, dict[str, float]]:
+    """A call's id -> its scores; what was scored twice under one name has the later score."""
+    scores: dict[str, dict[str, float]] = {}
+    for record in records:
+        about = record.ref if record.kind == "score" else record.id
+        if record.scores and about is not None:
+            scores.setdefault(about, {}).update(record.scores)
+    return scores
+
+
+def averages(
+    calls: Iterable[Record], scores: Mapping[str, Mapping[str, float]], by: Iterable[str]
+) -> dict[str, dict[str | None, dict[str, Average]]]:
+    """For each dimension and group, the averages by name; under "" those of all calls.
+
+    Args:
+        calls: which calls count.
+        scores: of any calls, by their ids.
+        by: dimensions.
+    """
+    keys = {"": lambda _: None, **{one: group_of(one) for one in by}}
+    found: dict[str, dict[str | None, dict[str, Average]]] = {one: {} for one in keys}
+    for call in calls:
+        own = scores.get(call.id) if call.kind in ("call", "cache_hit") else None
+        for dimension, key_of in keys.items() if own else ():
+            group = found[dimension].setdefault(key_of(call), {})
+            for name, value in (own or {}).items():
+                group.setdefault(name, Average()).add(value)
+    return found
+
+
+def low_scores(by_operation: Mapping[str | None, Mapping[str, Average]], least: Mapping[str, float]) -> list[Flag]:
+    """The operations whose average is below the least that is set for a name."""
+    flags = []
+    for operation, group in by_operation.items():
+        for name, average in group.items():
+            if name in least and average.value < least[name]:
+                what = f"{name} is {average.value:.3f} on average of {average.count:,} calls, below {least[name]:g}."
+                evidence = {"score": name, "avg": average.value, "min": average.least, "calls": average.count}
+                where = operation or "(no operation)"
+                flags.append(Flag("scores", where, what, "Look at the calls with the lowest ones.", evidence))
+    return flags
