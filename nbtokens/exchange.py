@@ -95,7 +95,7 @@ class Exchange(msgspec.Struct, eq=False, weakref=True):
 
 
 _MOST_NAMES: Final = 4096
-_seen_names: Final[dict[bytes, str | None]] = {}
+_seen_names: Final[dict[str | bytes, str | None]] = {}
 
 
 def kept_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -113,18 +113,23 @@ def kept_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def kept_text(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
     """The same of clients that hand out their headers as text."""
-    return kept_headers((_as_bytes(name), _as_bytes(value)) for name, value in pairs)
+    kept: dict[str, str] = {}
+    for name, value in pairs:
+        try:
+            wanted = _seen_names[name]
+        except KeyError:
+            wanted = _see(name)
+        if wanted is not None:
+            kept[wanted] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return kept
 
 
-def _as_bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else str(text).encode("latin-1", "replace")
-
-
-def _see(name: bytes) -> str | None:
+def _see(name: str | bytes) -> str | None:
     """Remember whether a header is kept: there are few names, and looking them up is on every call's path."""
     if len(_seen_names) >= _MOST_NAMES:
         _seen_names.clear()
-    return _seen_names.setdefault(name, KEPT_HEADERS.get(name.lower()))
+    raw = name if isinstance(name, bytes) else str(name).encode("latin-1", "replace")
+    return _seen_names.setdefault(name, KEPT_HEADERS.get(raw.lower()))
 
 
 class CachedAnswer(msgspec.Struct, eq=False):
