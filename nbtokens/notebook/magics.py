@@ -40,6 +40,10 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens validate    does time follow the tokens generated, or the max_tokens allowed?
     %tokens check       red flags: throttling, cut off answers, outliers, slow models, errors, rate limits
     %tokens cost        what was spent on what, to the end of the month, and what could have been saved
+    %tokens prices      what a model costs and cost, and its context window: `%tokens prices gpt-5`
+    %tokens whatif      what the same calls would have cost with other models: `%tokens whatif gpt-5-mini`
+    %tokens count       the tokens of a text: `%tokens count --model gpt-5 some words`
+    %tokens estimate    what a call would cost: `%tokens estimate --model gpt-5 --output 200 some words`
     %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text

@@ -7,11 +7,14 @@ from typing import Final
 from nbtokens.questions.asking import Question
 from nbtokens.questions.check import Check
 from nbtokens.questions.cost import Cost
+from nbtokens.questions.count import Count, Estimate
 from nbtokens.questions.doctor import Doctor
+from nbtokens.questions.prices import Prices
 from nbtokens.questions.scores import Scores
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
 from nbtokens.questions.validate import Validate
+from nbtokens.questions.whatif import WhatIf
 
 __all__ = ["QUESTIONS", "Question"]
 
@@ -22,6 +25,10 @@ QUESTIONS: Final[dict[str, Question]] = {
     "check": Check(),
     "cost": Cost(),
     "scores": Scores(),
+    "prices": Prices(),
+    "whatif": WhatIf(),
+    "count": Count(),
+    "estimate": Estimate(),
     "doctor": Doctor(),
 }
 """The word -> what answers it, in the order of the help. A question's docstring is its help text."""
