@@ -72,6 +72,11 @@ class PriceBook:
         """Whether the price data is loaded."""
         return self._snapshot is not None or self._ready.is_set()
 
+    def model_names(self) -> list[str]:
+        """The names of the models whose price is known: the user's own, and the price data's once it is loaded."""
+        data = self._snapshot.providers if self._snapshot is not None else []
+        return sorted({*self._settings.prices, *(model.id for provider in data for model in provider.models)})
+
     def price(self, order: Order) -> Price:  # noqa: PLR0911 - one for each of the ways to a price
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
         provider = order.provider

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
+from nbtokens.activity import Activity
 from nbtokens.answers import row_of
 from nbtokens.config import Config, load_config
 from nbtokens.context import is_passed_over, read_environment, record_only_carried
@@ -51,8 +51,7 @@ class Runtime:
     Attributes:
         notices: sentences for the user that nobody has shown yet.
         subscribers: called with every record, on the thread that made the call.
-        watchers: called, on whatever thread, when a request begins and when a record is kept, so when figures change.
-        in_flight: the requests that have not come to their end; of those that are lost on the way, none stays.
+        activity: what happens now, and who is told when figures change.
     """
 
     def __init__(self) -> None:
@@ -74,8 +73,7 @@ class Runtime:
         self._told: set[str] = set()
         self.notices: list[str] = []
         self.subscribers: list[Callable[[Record], None]] = []
-        self.watchers: list[Callable[[], None]] = []
-        self.in_flight: WeakSet[Exchange] = WeakSet()
+        self.activity = Activity()
         self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
 
     @property
@@ -164,6 +162,10 @@ class Runtime:
         self.session.id = session_id
         self.enable()
 
+    def model_names(self) -> list[str]:
+        """The names of the models whose price is known."""
+        return self._prices.model_names() if self._prices is not None else []
+
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
         return self._hooks.names()
@@ -174,17 +176,16 @@ class Runtime:
 
     def begin(self, exchange: Exchange) -> None:
         """A request is about to be sent."""
-        self.in_flight.add(exchange)
+        self.activity.begun(exchange)
         for scope in exchange.place.scopes:
             if type(scope) is OperationRun:
                 scope.begin()
         if self._meter is not None:
             self._meter.begin(exchange)
-        self._tell_watchers()
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
-        self.in_flight.discard(exchange)
+        self.activity.ended(exchange)
         if self._meter is not None:
             self._meter.observe(exchange)
 
@@ -223,11 +224,6 @@ class Runtime:
                 subscriber(record)
         self._wake()
 
-    def _tell_watchers(self) -> None:
-        for watcher in self.watchers:
-            with guarded:
-                watcher()
-
     def tell(self, sentence: str) -> None:
         """Say something to the user, once: in the log, and where a notebook is, under the cell."""
         if sentence not in self._told:
@@ -262,7 +258,7 @@ class Runtime:
 
     def _wake(self) -> None:
         """Have the worker bring the summary up to date; it is woken once for many calls."""
-        self._tell_watchers()
+        self.activity.changed()
         if self._worker is None:
             self._start_worker()
         if not self._dirty:
@@ -326,9 +322,9 @@ class Runtime:
         self._lock, self._writing, self._deferring = RLock(), Lock(), RLock()
         self._deferred, self._work = SimpleQueue(), SimpleQueue()
         self._worker = None
-        self.in_flight = WeakSet()
+        self.activity.after_fork()
         self._dirty = False
-        self.subscribers, self.watchers = [], []  # their panels and threads are the parent's
+        self.subscribers = []  # their panels and threads are the parent's
         self.session.after_fork()
         if self._store is not None:
             self._store.after_fork()

@@ -13,6 +13,7 @@ from nbtokens.context import pop_operation, push_operation
 from nbtokens.guard import guarded
 from nbtokens.notebook.cell_magic import options_of, without_magic
 from nbtokens.notebook.cells import Cells, CellTally, notebook_path
+from nbtokens.notebook.completing import Completer
 from nbtokens.notebook.live import LivePanel
 from nbtokens.notebook.magics import TokensMagics
 from nbtokens.notebook.platforms import has_jupyter_server, warning_about_disk
@@ -49,6 +50,7 @@ class Extension:
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
         self._timeline = Timeline(self.runtime.session.started_at)
+        self._completer: Completer | None = None
         self._status_bar: StatusBar | None = None
         self._in_kernel = getattr(shell, "kernel", None) is not None
 
@@ -62,7 +64,10 @@ class Extension:
         self.shell.input_transformers_cleanup.append(without_magic)
         magics = self.shell.magics_manager
         self._magics_before = {kind: magics.magics[kind].get("tokens") for kind in _KINDS}
-        self.shell.register_magics(TokensMagics(self))
+        commands = TokensMagics(self)
+        self.shell.register_magics(commands)
+        self._completer = Completer(self.runtime, commands.words())
+        self.shell.Completer.custom_matchers.append(self._completer.match)
         configurables: list[Any] = self.shell.configurables
         configurables.append(self.preferences)
         self.runtime.subscribers.append(self._timeline.add)
@@ -85,6 +90,9 @@ class Extension:
         self.shell.configurables[:] = [
             one for one in self.shell.configurables if not isinstance(one, TokensMagics | NbTokens)
         ]
+        matchers = self.shell.Completer.custom_matchers
+        if self._completer is not None and self._completer.match in matchers:
+            matchers.remove(self._completer.match)
         for kind, before in self._magics_before.items():
             magics.magics[kind].pop("tokens", None)
             if before is not None:
@@ -160,8 +168,7 @@ class Extension:
 
     def figures_changed(self) -> None:
         """What is shown is to be shown anew, though no call was made."""
-        for watcher in self.runtime.watchers:
-            watcher()
+        self.runtime.activity.changed()
 
     def cells_report(self, *, session: bool) -> Report:
         """The notebook's cells by cost; where no notebook is known, those of this session."""

@@ -66,7 +66,7 @@ class LivePanel:
         self._static: dict[str, str] = {}
         self.widget = ipywidgets.HTML(value=self._value())
         self._ticker = Ticker(self.update, _PAUSE)
-        runtime.watchers.append(self._ticker.wake)
+        runtime.activity.watchers.append(self._ticker.wake)
 
     def update(self) -> None:
         """Show the present figures. The widget may be told from any thread; nothing is printed or displayed."""
@@ -92,8 +92,8 @@ class LivePanel:
     def close(self) -> None:
         """Stop to update; the last figures stay."""
         self._ticker.close()
-        if self._ticker.wake in self._runtime.watchers:
-            self._runtime.watchers.remove(self._ticker.wake)
+        if self._ticker.wake in self._runtime.activity.watchers:
+            self._runtime.activity.watchers.remove(self._ticker.wake)
 
     def __del__(self) -> None:
         if hasattr(self, "_ticker"):
@@ -121,7 +121,7 @@ class LivePanel:
         return live(
             session,
             self._runtime.history,
-            in_flight=len(self._runtime.in_flight),
+            in_flight=len(self._runtime.activity.in_flight),
             tokens_per_second=timeline.speed(),
             growth=timeline.growth(),
             limits=self._limits(),

@@ -51,6 +51,10 @@ HELP: Final = """What the LLM calls of this notebook cost.
 The history lies in .metrics/usage_history.json, beside USAGE_SUMMARY.md.
 """
 
+_SESSION: Final = ("session",)
+_SWITCH: Final = ("on", "off")
+_STREAMS: Final = ("exact", "off")
+
 
 @magics_class
 class TokensMagics(Magics):
@@ -74,6 +78,11 @@ class TokensMagics(Magics):
             "streams": self._streams,
             "help": self._help,
         }
+
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """Command -> the words that may follow it."""
+        following = {"cells": _SESSION, "df": _SESSION, "footer": _SWITCH, "hide-cost": _SWITCH, "streams": _STREAMS}
+        return {name: following.get(name, ()) for name in self._commands}
 
     @line_cell_magic
     def tokens(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - what is displayed

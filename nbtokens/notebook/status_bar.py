@@ -38,7 +38,7 @@ class StatusBar:
         self._comm.on_msg(self._asked)
         self._comm.on_close(self._ended)
         self._ticker = Ticker(self._tell, _PAUSE)
-        runtime.watchers.append(self._ticker.wake)
+        runtime.activity.watchers.append(self._ticker.wake)
 
     def close(self) -> None:
         """Tell nothing more; the item disappears."""
@@ -58,8 +58,8 @@ class StatusBar:
 
     def _ended(self, _: object) -> None:
         self._ticker.close()
-        if self._ticker.wake in self._runtime.watchers:
-            self._runtime.watchers.remove(self._ticker.wake)
+        if self._ticker.wake in self._runtime.activity.watchers:
+            self._runtime.activity.watchers.remove(self._ticker.wake)
 
     def _send(self, now: Status) -> None:
         self._told = now

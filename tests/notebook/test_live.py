@@ -54,7 +54,7 @@ def test_close(shell: Shell) -> None:
     panel.close()
     panel.close()
     wait_until(lambda: not _panel_threads())
-    assert runtime().watchers == []
+    assert runtime().activity.watchers == []
     shell("ask()")
     assert _calls(panel.widget.value) == 1
     again = shell("%tokens live").value
@@ -116,11 +116,11 @@ def test_a_late_price(shell: Shell) -> None:
     """A price that comes after its call changes the panel too."""
     panel = shell("%tokens live").value
     woken = []
-    runtime().watchers.append(lambda: woken.append(True))
+    runtime().activity.watchers.append(lambda: woken.append(True))
     try:
         runtime().keep(Record(v=1, kind="amend", id="a", ref="b", started_at=datetime.now(UTC)))
     finally:
-        runtime().watchers.pop()
+        runtime().activity.watchers.pop()
     assert woken == [True]
     assert not panel.closed
 

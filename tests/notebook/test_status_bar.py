@@ -79,7 +79,7 @@ def test_a_front_end_that_does_not_know_it(server_kernel: Kernel) -> None:
     opened = next_told(kernel, "comm_open")
     closing = kernel.client.session.msg("comm_close", {"comm_id": opened["comm_id"], "data": {}})
     kernel.client.shell_channel.send(closing)
-    ran = kernel("ask()\nfrom nbtokens.runtime import runtime\nlen(runtime().watchers)")
+    ran = kernel("ask()\nfrom nbtokens.runtime import runtime\nlen(runtime().activity.watchers)")
     assert ran.value["text/plain"] == "0"
     kernel("%unload_ext nbtokens")
 

@@ -1,0 +1,93 @@
+"""Completion behind `%tokens` and `%%tokens`: commands, options, and what may stand behind an option."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Final, cast, get_args
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+
+from nbtokens.guard import guarded
+from nbtokens.history.totals import Dimension
+from nbtokens.notebook.cell_options import CELL_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from nbtokens.runtime import Runtime
+
+_LINE: Final = re.compile(r"(?:^|[\s=!;])(%%?)tokens[ \t]+(?P<words>.*)\Z")
+_MODEL: Final = "MODEL"
+"""The metavar of arguments that are names of models."""
+
+
+class Completer:
+    """One of IPython's matchers.
+
+    Args:
+        runtime: whose history names models, operations and notebooks.
+        words: command -> the words that may follow it; the commands that are no questions.
+    """
+
+    def __init__(self, runtime: Runtime, words: Mapping[str, tuple[str, ...]]) -> None:
+        self._runtime = runtime
+        self._words = words
+
+    @cast("Callable[..., Callable[..., SimpleMatcherResult]]", context_matcher)()
+    def match(self, context: CompletionContext) -> SimpleMatcherResult:
+        """What may stand at the cursor; nothing where that isn't behind one of our magics."""
+        found = _LINE.search(context.text_until_cursor)
+        if found is None:
+            return SimpleMatcherResult(completions=[])
+        *before, begun = re.split(r"\s+", found["words"])
+        names: Iterable[str] = ()
+        with guarded:
+            names = CELL_OPTIONS if found[1] == "%%" else self._names(before)
+        matching = sorted({name for name in names if name.startswith(begun) and name not in before})
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(text=name, type="magic") for name in matching],
+            matched_fragment=begun,
+            suppress=True,
+        )
+
+    def _names(self, before: list[str]) -> Iterable[str]:
+        from nbtokens.questions import QUESTIONS  # noqa: PLC0415 - what answers questions is loaded when one is asked
+
+        if not before:
+            return [*filter(None, self._words), *QUESTIONS]
+        if before[0] in self._words:
+            return self._words[before[0]]
+        question = QUESTIONS.get(before[0])
+        if question is None:
+            return ()
+        from nbtokens.questions.asking import add_format  # noqa: PLC0415 - the same
+
+        parser = argparse.ArgumentParser(add_help=False)
+        question.add_arguments(parser)
+        add_format(parser)
+        return self._arguments(parser._actions, before)  # noqa: SLF001 - argparse has no public way to list them
+
+    def _arguments(self, actions: list[argparse.Action], before: list[str]) -> Iterable[str]:
+        """The values of the option that stands last, else every option, and the values of what needs no option."""
+        last = next((action for action in actions if before[-1] in action.option_strings), None)
+        if last is not None and last.nargs != 0:
+            return self._values(last)
+        names = [name for action in actions for name in action.option_strings]
+        for action in actions:
+            if not action.option_strings:
+                names += self._values(action)
+        return names
+
+    def _values(self, action: argparse.Action) -> list[str]:
+        if action.choices is not None:
+            return [str(choice) for choice in action.choices]
+        used = self._used(action.dest) if action.dest in get_args(Dimension) else []
+        if action.metavar == _MODEL:
+            return [*self._used("model"), *self._runtime.model_names()]
+        return used
+
+    def _used(self, dimension: str) -> list[str]:
+        """What the history holds of a dimension."""
+        groups = self._runtime.store.view(lambda totals: list(totals.by(cast("Dimension", dimension))))
+        return [name for name in groups if name and not re.search(r"\s", name)]
