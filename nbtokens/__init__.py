@@ -17,9 +17,11 @@ import time
 from typing import TYPE_CHECKING
 
 from nbtokens._version import __version__
+from nbtokens.budget import Budget, budget
 from nbtokens.cache_hits import record_cache_hit
 from nbtokens.errors import ConfigError, HistoryError, NbtokensError
 from nbtokens.formats.usage_objects import ResponseUsage, usage_of
+from nbtokens.limits import BudgetExceeded
 from nbtokens.manual import record
 from nbtokens.operation import Operation, Run, UsualOperation
 from nbtokens.record import Record
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from nbtokens.questions.in_code import When
 
 __all__ = [
+    "Budget",
+    "BudgetExceeded",
     "ConfigError",
     "History",
     "HistoryError",
@@ -46,6 +50,7 @@ __all__ = [
     "Run",
     "Session",
     "__version__",
+    "budget",
     "disable",
     "enable",
     "history",

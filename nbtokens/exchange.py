@@ -157,8 +157,15 @@ class Observer(Protocol):
     def wants(self, method: str, address: Address) -> bool:
         """Whether a request may be a call of a model. What is not is passed through untouched."""
 
-    def begin(self, exchange: Exchange) -> None:
-        """An attempt is about to be sent. Never raises."""
+    def begin(self, exchange: Exchange) -> float:
+        """An attempt is about to be sent.
+
+        Returns:
+            How long it must wait before this is asked again, in seconds; 0 if it may be sent now.
+
+        Raises:
+            BudgetExceeded: it must not be sent, by a limit that the user set. Nothing else is ever raised.
+        """
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end, in whatever way. Never raises."""

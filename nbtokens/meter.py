@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from nbtokens.billed import own_cost
+from nbtokens.call import Usage
 from nbtokens.estimates import Estimates
 from nbtokens.formats.batches import ANY_ANSWER, is_result_file
 from nbtokens.formats.providers import engine_of, is_private, provider_of
 from nbtokens.formats.recognise import recognise
 from nbtokens.formats.request import Request
 from nbtokens.guard import guarded
+from nbtokens.limits import Amounts
 from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.record import Record, folded, utc
 from nbtokens.rows import Route, Rows, Seen, amendment
@@ -46,6 +48,7 @@ class Meter:
         keep: takes each finished record, and the scopes that it belongs to.
         keep_later: takes an exchange to observe on another thread.
         recorded: gives the ledger's records that it has not given before.
+        usual_output: how many tokens calls of a model and an operation usually write.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it is put together from
@@ -58,6 +61,7 @@ class Meter:
         keep: Callable[[Record, Iterable[Scope]], None],
         keep_later: Callable[[Exchange], None],
         recorded: Callable[[], Iterator[Record]],
+        usual_output: Callable[[str, str | None], int],
     ) -> None:
         self.enabled = True
         self.rows = rows
@@ -65,6 +69,7 @@ class Meter:
         self._estimates = Estimates(tokenizers)
         self._hosts = hosts
         self._keep = keep
+        self._usual_output = usual_output
         self._stored = StoredAnswers(recorded)
         self.observe_later = keep_later
         self._waited = False
@@ -146,6 +151,29 @@ class Meter:
         if price is NOT_YET and not exchange.from_cache:
             self._late.append((record, order, exchange.place.scopes))
         return record
+
+    def expected(self, exchange: Exchange) -> Amounts:
+        """About what a request that is to be sent will use and cost: its prompt, and as much as it may write.
+
+        Where it sets no `max_tokens`, it is taken to write what calls of its operation and model usually do.
+        """
+        route = self._route(exchange.method, exchange.address)
+        if route is None or route.stored:
+            return Amounts()
+        table = route.reader.table
+        request = Request(exchange.request_body)
+        model = request.text("model") or route.asked or ""
+        read = self._estimates.input_tokens(request, table, model)
+        written = 0
+        if table.text:
+            limit = request.number(table.max_tokens)
+            written = self._usual_output(model, exchange.place.operation) if limit is None else max(limit, 0)
+        engine = "local" if route.private else None
+        usage = Usage(input_tokens=read, output_tokens=written)
+        order = Order(
+            (model,), usage, utc(exchange.started_at), route.provider, route.url, route.server, route.private, engine
+        )
+        return Amounts(self.price(order).total, read + written)
 
     def price(self, order: Order, wait: float = _FIRST_WAIT) -> Price:
         """Price a call; the first one of the process waits a moment for the price data, no other does."""

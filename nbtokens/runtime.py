@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
-import time
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
-from threading import Event, Lock, RLock, Thread
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.activity import Activity
 from nbtokens.answers import row_of
+from nbtokens.budgets import Budgets, usual_output
 from nbtokens.config import Config, load_config
 from nbtokens.context import is_passed_over, read_environment, record_only_carried
 from nbtokens.fingerprint import Fingerprints
@@ -30,6 +28,7 @@ from nbtokens.transports.install import Hooks
 from nbtokens.usage_log import log_call
 from nbtokens.views import History, Session
 from nbtokens.workers.install import Workers
+from nbtokens.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,11 +36,10 @@ if TYPE_CHECKING:
     from nbtokens.context import Scope
     from nbtokens.exchange import Address, CachedAnswer, Exchange
     from nbtokens.history.store import Store
+    from nbtokens.limits import Amounts
 
 logger: Final = logging.getLogger("nbtokens")
 
-_SUMMARY_EVERY: Final = 0.5
-_PRICES_CHECK: Final = 0.2
 _LAST_WAIT: Final = 2.0
 
 
@@ -56,8 +54,6 @@ class Runtime:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._writing = Lock()
-        self._deferring = RLock()
         self._config: Config | None = None
         self._store: Store | None = None
         self._meter: Meter | None = None
@@ -65,16 +61,19 @@ class Runtime:
         self._hooks = Hooks(self)
         self._workers = Workers(self)
         self._employers: Config | None = None
-        self._deferred: SimpleQueue[Exchange | Record | Callable[[], None]] = SimpleQueue()
-        self._work: SimpleQueue[Event | None] = SimpleQueue()
-        self._worker: Thread | None = None
-        self._dirty = False
-        self._summary_at = 0.0
+        self._writer = Writer(self)
         self._told: set[str] = set()
         self.notices: list[str] = []
         self.subscribers: list[Callable[[Record], None]] = []
         self.activity = Activity()
         self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
+        self.budgets = Budgets(lambda: self.session.sums, lambda: self.store, self._expected, self.tell)
+
+    def _expected(self, exchange: Exchange) -> Amounts:
+        return self.meter.expected(exchange)
+
+    def _usual_output(self, model: str, operation: str | None) -> int:
+        return self.store.view(lambda totals: usual_output(totals, model, operation))
 
     @property
     def enabled(self) -> bool:
@@ -108,7 +107,7 @@ class Runtime:
     @property
     def history(self) -> History:
         """The history, for its readers. What was put off is in it."""
-        self._take_deferred()
+        self._writer.take_deferred()
         return History(self.store)
 
     def set_up(self, *, anew: bool = False) -> None:
@@ -134,6 +133,7 @@ class Runtime:
                 keep=self.keep,
                 keep_later=self.observe_later,
                 recorded=Follower(self._store.journal),
+                usual_output=self._usual_output,
             )
 
     def enable(self) -> None:
@@ -143,7 +143,7 @@ class Runtime:
             self.meter.enabled = True
             read_environment()
             record_only_carried(only=False)
-            self._start_worker()  # here, for a stream that is collected may not start a thread
+            self._writer.start()  # here, for a stream that is collected may not start a thread
             self._hooks.install()
             self._workers.install()
 
@@ -174,20 +174,34 @@ class Runtime:
         """Whether a request may be a call of a model. After new settings, another meter than before is asked."""
         return self._meter is not None and self._meter.wants(method, address) and not is_passed_over()
 
-    def begin(self, exchange: Exchange) -> None:
-        """A request is about to be sent."""
+    def begin(self, exchange: Exchange) -> float:
+        """A request is about to be sent, if the budgets allow it.
+
+        Returns:
+            How long it must wait before it asks again, in seconds; 0 if it may be sent.
+
+        Raises:
+            BudgetExceeded: it would pass a limit that stops calls.
+        """
+        if self.budgets.limits:
+            pause = self.budgets.begin(exchange)
+            if pause:
+                return pause
         self.activity.begun(exchange)
         for scope in exchange.place.scopes:
             if type(scope) is OperationRun:
                 scope.begin()
         if self._meter is not None:
             self._meter.begin(exchange)
+        return 0.0
 
     def observe(self, exchange: Exchange) -> None:
         """Take in an exchange that has come to its end."""
         self.activity.ended(exchange)
         if self._meter is not None:
             self._meter.observe(exchange)
+        if self.budgets.limits:
+            self.budgets.end(exchange)
 
     def observe_hit(self, answer: CachedAnswer) -> None:
         """Take in an answer of a library's cache."""
@@ -196,13 +210,11 @@ class Runtime:
 
     def observe_later(self, exchange: Exchange) -> None:
         """The same on another thread. A SimpleQueue may be used at any moment, even inside of a destructor."""
-        self._deferred.put(exchange)
-        self._work.put(None)
+        self._writer.put_off(exchange)
 
     def keep_later(self, record: Record | Callable[[], None]) -> None:
         """Append a record on another thread, likewise, or do what makes and keeps one."""
-        self._deferred.put(record)
-        self._work.put(None)
+        self._writer.put_off(record)
 
     def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
         """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
@@ -217,6 +229,7 @@ class Runtime:
     def count(self, record: Record, scopes: Iterable[Scope]) -> None:
         """Let those know who count a record that is kept already, here or by a process that works for this one."""
         self.session.add(record)
+        self.budgets.count(record)
         for scope in scopes:
             scope.add(record)
         for subscriber in self.subscribers:
@@ -240,14 +253,14 @@ class Runtime:
         if self._store is None:
             return
         with guarded:
-            self._take_deferred()
+            self._writer.take_deferred()
             if at_exit:
                 self.meter.settle_pending()
             if at_exit and self.meter.awaits_prices:
                 self.meter.wait_for_prices(_LAST_WAIT)
-            self._amend_late_prices()
+            self.amend_late_prices()
             self._store.flush()
-            self._write_summary()
+            self._writer.write_up()
             self._store.checkpoint(force=at_exit)
 
     def write_summary(self) -> str:
@@ -257,60 +270,38 @@ class Runtime:
         return text
 
     def _wake(self) -> None:
-        """Have the worker bring the summary up to date; it is woken once for many calls."""
         self.activity.changed()
-        if self._worker is None:
-            self._start_worker()
-        if not self._dirty:
-            self._dirty = True
-            self._work.put(None)
+        self._writer.wake()
 
-    def _start_worker(self) -> None:
-        with self._lock:
-            if self._worker is None:
-                self._worker = Thread(target=self._run_worker, name="nbtokens-writer", daemon=True)
-                self._worker.start()
+    def wait_for_writer(self, seconds: float) -> bool:
+        """Wait until what is done in the background is done, at most so long; True if it is."""
+        return self._writer.wait(seconds)
 
-    def _run_worker(self) -> None:
-        while True:
-            wait = _PRICES_CHECK if self._meter is not None and self._meter.awaits_prices else None
-            done = None
-            with contextlib.suppress(Empty):
-                done = self._work.get(timeout=wait)
-            with guarded:
-                self._take_deferred()
-                self._amend_late_prices()
-                if self._dirty:
-                    time.sleep(max(self._summary_at + _SUMMARY_EVERY - time.monotonic(), 0))
-                    self.session.fold()
-                    self._write_summary()
-                    self.store.checkpoint()
-            if done is not None:  # somebody waits until everything before is done
-                done.set()
+    @property
+    def awaits_prices(self) -> bool:
+        """Whether calls ended before the price data was there."""
+        return self._meter is not None and self._meter.awaits_prices
 
-    def _write_summary(self) -> None:
-        with self._writing:
-            if self._dirty:
-                self._dirty = False  # before reading: what comes from here on makes it dirty again
-                self._summary_at = time.monotonic()
-                self.write_summary()
+    def take(self, item: Exchange | Record | Callable[[], None]) -> None:
+        """Take in an exchange or a record that was put off, or do what was."""
+        if isinstance(item, Record):
+            self.keep(item)
+        elif callable(item):
+            item()
+        else:
+            self.meter.observe_deferred(item)
 
-    def _take_deferred(self) -> None:
-        with self._deferring, contextlib.suppress(Empty):
-            while True:
-                item = self._deferred.get_nowait()
-                with guarded:
-                    if isinstance(item, Record):
-                        self.keep(item)
-                    elif callable(item):
-                        item()
-                    else:
-                        self.meter.observe_deferred(item)
-
-    def _amend_late_prices(self) -> None:
+    def amend_late_prices(self) -> None:
+        """Give the calls that ended before the price data was there their prices, once it is."""
         for before, amendment, after in self.meter.late_prices():
             self.keep(amendment)
             self.session.amend(before, after)
+
+    def write_up(self) -> None:
+        """Bring the summary up to date."""
+        self.session.fold()
+        self.write_summary()
+        self.store.checkpoint()
 
     def before_fork(self) -> None:
         """Let an import that is under way on a thread of ours end: in the child, its lock would be held for ever."""
@@ -319,11 +310,9 @@ class Runtime:
 
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
-        self._lock, self._writing, self._deferring = RLock(), Lock(), RLock()
-        self._deferred, self._work = SimpleQueue(), SimpleQueue()
-        self._worker = None
+        self._lock = RLock()
+        self._writer.after_fork()
         self.activity.after_fork()
-        self._dirty = False
         self.subscribers = []  # their panels and threads are the parent's
         self.session.after_fork()
         if self._store is not None:

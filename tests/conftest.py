@@ -22,7 +22,8 @@ import nbtokens
 from nbtokens import context
 from nbtokens.demo import simulated_model
 from nbtokens.guard import guarded
-from nbtokens.runtime import Runtime, runtime
+from nbtokens.runtime import runtime
+from nbtokens.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ _SETTINGS_OUTSIDE = (
 @pytest.fixture(autouse=True, scope="session")
 def summaries_at_once() -> None:
     """The summary is written soon after each call, so that no test waits for the one of the test before."""
-    module: Any = sys.modules[Runtime.__module__]
+    module: Any = sys.modules[Writer.__module__]
     module._SUMMARY_EVERY = 0.01
 
 

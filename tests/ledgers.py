@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -103,8 +102,4 @@ class Script:
 
 def let_the_writer_finish() -> None:
     """Wait until the thread that writes in the background has done what it was woken for."""
-    now = runtime()
-    if now._worker is not None:
-        done = threading.Event()
-        now._work.put(done)
-        assert done.wait(PATIENCE)
+    assert runtime().wait_for_writer(PATIENCE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from nbtokens.errors import NbtokensError
+from nbtokens.limits import Limit, make_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,13 @@ class CellOptions:
         operation: the label of its calls.
         variable: the name that its figures get in the user's namespace.
         quiet: show nothing below the cell.
+        budget: what its calls may cost together; None for no limit.
     """
 
     operation: str | None = None
     variable: str | None = None
     quiet: bool = False
+    budget: Limit | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,6 +41,7 @@ def _parser() -> _Parser:
     parser.add_argument("--op", metavar="NAME")
     parser.add_argument("-o", metavar="VARIABLE")
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--budget", metavar="USD")
     return parser
 
 
@@ -68,4 +72,5 @@ def read_cell_options(line: str) -> CellOptions:
         raise NbtokensError(f"%%tokens has no {unknown[0]!r}. {hint}")
     if known.o is not None and not known.o.isidentifier():
         raise NbtokensError(f"%%tokens: -o wants a name for a variable, not {known.o!r}.")
-    return CellOptions(operation=known.op, variable=known.o, quiet=known.quiet)
+    limit = None if known.budget is None else make_limit(known.budget, per="cell")
+    return CellOptions(operation=known.op, variable=known.o, quiet=known.quiet, budget=limit)

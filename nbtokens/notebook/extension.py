@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,7 @@ class Extension:
         self.cells = Cells(shell, self.runtime.config.root)
         self.preferences = NbTokens(parent=shell)
         self._options: CellOptions | None = None
+        self._limited = ExitStack()
         self._depth = 0
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
@@ -113,6 +115,7 @@ class Extension:
             if self._depth == 1:
                 self._options = options_of(self._without_prompts(info))
                 self.cells.enter(info, self._options.operation if self._options is not None else None)
+                self._limit(self._options)
 
     def after_cell(self, result: ExecutionResult) -> None:
         """A cell has run, or failed, or was interrupted."""
@@ -124,6 +127,7 @@ class Extension:
                 return
             tally, options = self.cells.running, self._options
             self._options = None
+            self._limited.close()
             self.cells.leave()
             self.runtime.settle()
             if tally is not None:
@@ -146,10 +150,17 @@ class Extension:
         tally = CellTally(lambda _: None)
         push_operation(options.operation, {}, tally)
         try:
+            self._limit(options)
             return self._run(cell)
         finally:
+            self._limited.close()
             pop_operation(tally)
             self._show_figures(tally, options)
+
+    def _limit(self, options: CellOptions | None) -> None:
+        self._limited.close()  # a cell that was interrupted in its first moment may have left one
+        if options is not None and options.budget is not None:
+            self._limited.enter_context(self.runtime.budgets.limited(options.budget))
 
     def _run(self, cell: str) -> Any:  # noqa: ANN401 - the cell's own result
         """Run a text in the user's namespace; its last expression is its result."""

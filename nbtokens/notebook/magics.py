@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from nbtokens.errors import NbtokensError
+from nbtokens.notebook.budget_magic import run_budget
 from nbtokens.notebook.cell_options import CellOptions, read_cell_options
 from nbtokens.reports.overview import overview
 from nbtokens.reports.summary import summary_report
@@ -29,6 +30,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens cells       the notebook's cells by cost, over all sessions; `%tokens cells session`: in this one
     %tokens footer      one line of figures under each cell that makes calls, until `%tokens footer off`
     %tokens hide-cost   shows no amounts of money, until `%tokens hide-cost off`
+    %tokens budget      stops calls before a limit is passed: `%tokens budget 5.00 --per day`; `%tokens budget off`
     %tokens live        a panel that keeps itself current
     %tokens report      writes USAGE_SUMMARY.md, and shows it
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
@@ -66,6 +68,7 @@ class TokensMagics(Magics):
         self._runtime = extension.runtime
         self._commands: dict[str, Callable[[list[str]], Any]] = {
             "": self._overview,
+            "budget": self._budget,
             "cells": self._cells,
             "footer": partial(self._switch, "footer"),
             "hide-cost": partial(self._switch, "hide_cost"),
@@ -104,6 +107,12 @@ class TokensMagics(Magics):
         if arguments not in ([], ["session"]):
             raise UsageError(f"%tokens cells takes nothing or `session`, not {' '.join(arguments)!r}.")
         return self._extension.cells_report(session=bool(arguments))
+
+    def _budget(self, arguments: list[str]) -> Report:
+        try:
+            return run_budget(self._runtime.budgets, arguments)
+        except NbtokensError as error:
+            raise UsageError(str(error)) from None
 
     def _switch(self, preference: str, arguments: list[str]) -> None:
         if arguments not in ([], ["on"], ["off"]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
-from time import perf_counter, time
+from time import perf_counter, sleep, time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -83,24 +84,41 @@ class Attempt:
             duration=self.exchange.elapsed(),
         )
         self.observer.observe(before)
-        self.exchange.started_at, self.exchange.sent = time(), perf_counter()
+        _sent_now(self)
 
 
 current: Final[ContextVar[Attempt | None]] = ContextVar("nbtokens_attempt", default=None)
 
 
-def _begun(hook: Hook, observer: Observer, args: tuple[Any, ...], options: dict[str, Any]) -> Attempt | None:
+def _described(hook: Hook, observer: Observer, args: tuple[Any, ...], options: dict[str, Any]) -> Attempt | None:
     try:
         if is_observed():
             return None
         exchange = hook.describe(*args, **options)
-        if exchange is None:
-            return None
-        observer.begin(exchange)
-        return Attempt(exchange, observer, args[0], options)
+        return None if exchange is None else Attempt(exchange, observer, args[0], options)
     except Exception as error:  # noqa: BLE001 - the guard, without the cost of a `with`
         guarded.note(error)
         return None
+
+
+def _pause(attempt: Attempt) -> float:
+    """Tell of an attempt that is to be sent; how long it must wait first, in seconds."""
+    try:
+        return attempt.observer.begin(attempt.exchange)
+    except Exception as error:  # noqa: BLE001 - the guard; a limit that stops calls raises what is no `Exception`
+        guarded.note(error)
+        return 0.0
+
+
+async def _wait(seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    except RuntimeError:  # another kind of event loop than asyncio's
+        sleep(seconds)  # noqa: ASYNC251 - there is no other way for a loop that is not known
+
+
+def _sent_now(attempt: Attempt) -> None:
+    attempt.exchange.started_at, attempt.exchange.sent = time(), perf_counter()
 
 
 def _answered(hook: Hook, attempt: Attempt, response: Any) -> None:  # noqa: ANN401 - the client's types
@@ -115,9 +133,12 @@ def observed(hook: Hook, observer: Observer) -> Callable[[Callable[..., Any]], C
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def send(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's types
-            attempt = _begun(hook, observer, args, options)
+            attempt = _described(hook, observer, args, options)
             if attempt is None:
                 return original(*args, **options)
+            while pause := _pause(attempt):
+                sleep(pause)
+                _sent_now(attempt)
             token = begin_observing()
             current.set(attempt)
             try:
@@ -143,9 +164,12 @@ def observed_async(
 
     def make(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def send(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's types
-            attempt = _begun(hook, observer, args, options)
+            attempt = _described(hook, observer, args, options)
             if attempt is None:
                 return await original(*args, **options)
+            while pause := _pause(attempt):
+                await _wait(pause)
+                _sent_now(attempt)
             token = begin_observing()
             try:
                 response = await original(*args, **options)

@@ -49,11 +49,7 @@ class Replay:
         self._server.will(delivery.answer(pair))
         self._server.asked.clear()
         self._watch.begin_afresh()
-        self._hooks.install()
-        try:
-            got = self._runner.run(self._ask(self._senders[delivery.client], pair, streamed=delivery.streamed))
-        finally:
-            self._hooks.uninstall()
+        got = self._runner.run(self._ask(self._senders[delivery.client], pair, streamed=delivery.streamed))
         assert got == (b"" if pair.status in BODILESS else pair.body), "the client got something else"
         return self._watch.end()
 
@@ -67,9 +63,11 @@ class Replay:
             await sender.close()
 
     def __enter__(self) -> Self:
+        self._hooks.install()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._hooks.uninstall()
         self._runner.run(self._close())
         self._runner.close()
 

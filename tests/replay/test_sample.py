@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from pairs import DELIVERIES, Pair, some
-
-if TYPE_CHECKING:
-    from replaying import Replay
+from replaying import replaying
 
 SAMPLE: Final = Path(__file__).parents[3] / "shared" / "traffic" / "sample.jsonl"
 pytestmark = pytest.mark.skipif(not SAMPLE.is_file(), reason="there is no sample of traffic beside the repository")
@@ -36,12 +34,13 @@ PAIRS: Final = pairs_by_provider()
 
 
 @pytest.mark.parametrize("provider", PAIRS)
-def test_pairs_of(replay: Replay, provider: str) -> None:
+def test_pairs_of(provider: str) -> None:
     """Each pair is recorded exactly once and exactly as it was, or not at all; the client gets what was sent."""
     troubles = []
-    for pair in PAIRS[provider]:
-        for delivery in some(pair.name, count=_WAYS):
-            trouble = pair.trouble(replay.send(pair, delivery))
-            if trouble is not None:
-                troubles.append(f"{pair.name} {delivery}: {trouble}")
+    with replaying() as replay:
+        for pair in PAIRS[provider]:
+            for delivery in some(pair.name, count=_WAYS):
+                trouble = pair.trouble(replay.send(pair, delivery))
+                if trouble is not None:
+                    troubles.append(f"{pair.name} {delivery}: {trouble}")
     assert not troubles, "\n".join(troubles)

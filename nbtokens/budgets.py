@@ -1,0 +1,191 @@
+"""Asking, before a request is sent, whether there is money and are tokens left for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from nbtokens.history.totals import Sums
+from nbtokens.limits import Amounts, BudgetExceeded, Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nbtokens.context import Place
+    from nbtokens.exchange import Exchange
+    from nbtokens.history.store import Store
+    from nbtokens.history.totals import Totals
+    from nbtokens.record import Record
+
+_MINUTE: Final = 60.0
+_SHORTEST_PAUSE: Final = 0.01
+_MOST_CELLS: Final = 1_000
+_FIRST_GUESS: Final = 500
+"""Tokens that a model's first call is taken to write where it sets no `max_tokens`."""
+
+
+class Budgets:
+    """The limits of this process, what is spent of them, and what calls in flight will use.
+
+    Args:
+        session: the sums of this session.
+        store: the history.
+        expect: about what a request will use and cost.
+        tell: says something to the user, each sentence once.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], Sums],
+        store: Callable[[], Store],
+        expect: Callable[[Exchange], Amounts],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.limits: list[Limit] = []
+        self._session, self._store, self._expect, self._tell = session, store, expect, tell
+        self._lock = threading.Lock()
+        self._in_flight: WeakKeyDictionary[Exchange, Amounts] = WeakKeyDictionary()
+        self._of_cells: dict[tuple[str | None, int | None], Amounts] = {}
+        self._latest: deque[tuple[float, Amounts]] = deque()
+
+    def add(self, limit: Limit) -> None:
+        """Set a limit. Another one for the same period is replaced."""
+        self.limits = [one for one in self.limits if one.per != limit.per] + [limit]
+
+    @contextmanager
+    def limited(self, limit: Limit) -> Iterator[Limit]:
+        """A limit that holds in a `with` block; what held for its period before holds again behind it."""
+        before = self.limits
+        self.add(limit)
+        try:
+            yield limit
+        finally:
+            self.limits = before
+
+    def remove(self, limit: Limit | None = None) -> None:
+        """Take a limit away; all of them by default."""
+        self.limits = [] if limit is None else [one for one in self.limits if one is not limit]
+
+    def begin(self, exchange: Exchange) -> float:
+        """A request is about to be sent: put its estimate aside.
+
+        Returns:
+            How long it must wait before it asks again, in seconds; 0 if it may be sent now.
+
+        Raises:
+            BudgetExceeded: it would pass a limit that stops calls.
+        """
+        expected = self._expect(exchange)
+        with self._lock:
+            pause = max((self._ask(limit, exchange.place, expected) for limit in self.limits), default=0.0)
+            if not pause:
+                self._in_flight[exchange] = expected
+            return pause
+
+    def end(self, exchange: Exchange) -> None:
+        """The request has come to its end, and its record counts from here on."""
+        with self._lock:
+            self._in_flight.pop(exchange, None)
+
+    def count(self, record: Record) -> None:
+        """A call was recorded."""
+        used = Amounts(record.cost_usd, record.total_tokens or 0)
+        with self._lock:
+            key = (record.cell, record.execution_count)
+            self._of_cells[key] = self._of_cells.pop(key, Amounts()) + used
+            if len(self._of_cells) > _MOST_CELLS:
+                del self._of_cells[next(iter(self._of_cells))]
+            self._latest.append((time.monotonic(), used))
+            self._forget_older()
+
+    def spent(self, limit: Limit, place: Place | None = None) -> Amounts:
+        """What is used of a limit by now, without the calls in flight."""
+        if limit.per == "session":
+            return _of(self._session())
+        if limit.per == "minute":
+            self._forget_older()
+            return sum((used for _, used in self._latest), Amounts())
+        if limit.per == "cell":
+            return Amounts() if place is None else self._of_cells.get((place.cell, place.execution_count), Amounts())
+        if limit.per == "notebook":
+            notebook = None if place is None else place.notebook
+            return self._store().view(lambda totals: _of(_where(totals, notebook=notebook)))
+        start = datetime.now(UTC).strftime("%Y-%m-%d" if limit.per == "day" else "%Y-%m")
+        return self._store().view(lambda totals: _of(_where(totals, day=start)))
+
+    def _ask(self, limit: Limit, place: Place, expected: Amounts) -> float:
+        if limit.cost_usd is not None and limit.tokens is None and expected.cost_usd == 0:
+            return 0.0  # what costs nothing is never stopped
+        if limit.cost_usd is not None and expected.cost_usd is None:
+            if limit.unpriced == "stop":
+                raise BudgetExceeded(limit, self.spent(limit, place), expected)
+            self._tell(
+                f"A call whose price is not known is not counted by the limit of {limit}. Say what its model costs "
+                "in [tool.nbtokens.prices]."
+            )
+        flying = [used for exchange, used in self._in_flight.items() if _shares(limit, exchange.place, place)]
+        spent = sum(flying, self.spent(limit, place))
+        share = _share(limit, spent + expected)
+        if share <= 1:
+            if share >= limit.warn_at:
+                self._tell(f"{limit.covers.capitalize()} is near its limit of {limit}.")
+            return 0.0
+        if limit.then == "wait":
+            return self._until_there_is_room()
+        if limit.then == "stop":
+            raise BudgetExceeded(limit, spent, expected)
+        self._tell(f"{limit.covers.capitalize()} has passed its limit of {limit}.")
+        return 0.0
+
+    def _until_there_is_room(self) -> float:
+        if not self._latest:  # only calls in flight: look again soon
+            return _SHORTEST_PAUSE * 10 if self._in_flight else 0.0
+        return max(self._latest[0][0] + _MINUTE - time.monotonic(), _SHORTEST_PAUSE)
+
+    def _forget_older(self) -> None:
+        before = time.monotonic() - _MINUTE
+        while self._latest and self._latest[0][0] < before:
+            self._latest.popleft()
+
+
+def usual_output(totals: Totals, model: str, operation: str | None) -> int:
+    """What calls of a model for an operation have written on average; of this model alone, or as a first guess."""
+    for stats in (totals.stats(model, operation), totals.stats(model)):
+        average: float | None = stats["output_tokens"]["avg"]
+        if average is not None:
+            return round(average)
+    return _FIRST_GUESS
+
+
+def _of(sums: Sums) -> Amounts:
+    return Amounts(sums.cost_usd, sums.total_tokens)
+
+
+def _where(totals: Totals, *, day: str = "", notebook: str | None = None) -> Sums:
+    chosen = Sums()
+    for key, sums in totals.rows.items():
+        if key.day.startswith(day) and (notebook is None or key.notebook == notebook):
+            chosen.merge(sums)
+    return chosen
+
+
+def _shares(limit: Limit, other: Place, place: Place) -> bool:
+    """Whether a call in flight counts for the same limit as one from this place."""
+    if limit.per == "cell":
+        return (other.cell, other.execution_count) == (place.cell, place.execution_count)
+    return limit.per != "notebook" or other.notebook == place.notebook
+
+
+def _share(limit: Limit, used: Amounts) -> float:
+    """How much of a limit is used up, as a share of it."""
+    shares = [0.0]
+    if limit.cost_usd is not None and used.cost_usd:
+        shares.append(float(used.cost_usd / limit.cost_usd) if limit.cost_usd else 2.0)
+    if limit.tokens is not None and used.tokens:
+        shares.append(used.tokens / limit.tokens if limit.tokens else 2.0)
+    return max(shares)

@@ -1,0 +1,78 @@
+"""`%tokens budget 5.00 --per day --at 80% warn --then stop`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from nbtokens.amounts import count, usd
+from nbtokens.context import current_place
+from nbtokens.errors import ConfigError
+from nbtokens.limits import ACTIONS, PERIODS, make_limit
+from nbtokens.reports.report import Report, Table
+
+if TYPE_CHECKING:
+    from nbtokens.budgets import Budgets
+
+USAGE: Final = (
+    "%tokens budget [AMOUNT] [--tokens 200k] [--per session|day|month|cell|notebook|minute] [--at 80% warn] "
+    "[--then stop|warn|wait] [--unpriced warn|stop]; `%tokens budget off`"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises where argparse would end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"%tokens budget: {message}. It is {USAGE}.")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="%tokens budget", add_help=False, allow_abbrev=False)
+    parser.add_argument("amount", nargs="?")
+    parser.add_argument("--tokens")
+    parser.add_argument("--per", choices=PERIODS, default="session")
+    parser.add_argument("--at", nargs="+", default=["80%"])
+    parser.add_argument("--then", choices=ACTIONS, default="stop")
+    parser.add_argument("--unpriced", choices=ACTIONS[:2], default="warn")
+    return parser
+
+
+_PARSER: Final = _parser()
+
+
+def run_budget(budgets: Budgets, words: list[str]) -> Report:
+    """Set, show or take away limits, as the words say; the limits that hold then.
+
+    Raises:
+        ConfigError: the words can't be understood, with what may be said.
+    """
+    if words == ["off"]:
+        budgets.remove()
+    elif words:
+        said = _PARSER.parse_args(words)
+        if said.at[1:] not in ([], ["warn"]):
+            raise ConfigError(f"%tokens budget: --at takes a share and `warn`, not {' '.join(said.at)!r}.")
+        budgets.add(
+            make_limit(
+                said.amount,
+                tokens=said.tokens,
+                per=said.per,
+                warn_at=said.at[0],
+                then=said.then,
+                unpriced=said.unpriced,
+            )
+        )
+    return budget_report(budgets)
+
+
+def budget_report(budgets: Budgets) -> Report:
+    """The limits that hold, and what is spent of them."""
+    rows = []
+    for limit in budgets.limits:
+        spent = budgets.spent(limit, current_place())
+        cost = "" if limit.cost_usd is None else f"{usd(spent.cost_usd)} of {usd(limit.cost_usd)}"
+        tokens = "" if limit.tokens is None else f"{count(spent.tokens)} of {count(limit.tokens)}"
+        rows.append((limit.per, cost, tokens, f"{limit.warn_at:.0%}", limit.then))
+    columns = ("per", ">cost", ">tokens", ">told at", "then")
+    return Report("Budgets", (Table("", columns, tuple(rows), empty=f"No budget is set. {USAGE}"),))

@@ -1,0 +1,64 @@
+"""`%tokens budget` and `%%tokens --budget`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from IPython.core.error import UsageError
+
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from running import Shell
+
+
+@pytest.fixture(autouse=True)
+def without_limits() -> Iterator[None]:
+    yield
+    runtime().budgets.remove()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("budget 5.00 --per day --at 80% warn --then stop", "$5.0000 per day"),
+        ("budget --tokens 200k", "200,000 tokens per session"),
+        ("budget $2 --per minute --then wait", "$2.0000 per minute"),
+        ("budget 1 --per cell --unpriced stop", "$1.0000 per cell"),
+        ("budget 1 --per notebook", "$1.0000 per notebook"),
+        ("budget 1 --per month", "$1.0000 per month"),
+    ],
+)
+def test_setting(line: str, said: str, shell: Shell) -> None:
+    """A limit is set as it is said, shown with what is spent of it, and taken away."""
+    shown = repr(shell.shell.run_line_magic("tokens", line))
+    assert [str(limit) for limit in runtime().budgets.limits] == [said]
+    assert said.rpartition(" ")[2] in shown
+    assert "No budget is set" in repr(shell.shell.run_line_magic("tokens", "budget off"))
+    assert not runtime().budgets.limits
+
+
+@pytest.mark.parametrize(
+    "line", ["budget much", "budget 5 --per year", "budget 5 --at soon", "budget 5 --at 80% stop", "budget --then stop"]
+)
+def test_mistakes(line: str, shell: Shell) -> None:
+    """What can't be understood is one line that says what may be said, and sets nothing."""
+    with pytest.raises(UsageError):
+        shell.shell.run_line_magic("tokens", line)
+    assert not runtime().budgets.limits
+
+
+def test_of_one_cell(shell: Shell) -> None:
+    """`%%tokens --budget` stops the cell's calls before the limit is passed, and holds for that run of it alone."""
+    shell("ask('hi')")  # so that it is known what such calls write
+    before = runtime().session.sums
+    stopped = shell.shell.run_cell(f"%%tokens --budget {3 * before.cost_usd}\nfor _ in range(9):\n    ask('hi')")
+    assert type(stopped.error_in_exec).__name__ == "BudgetExceeded"
+    made = runtime().session.sums.calls - before.calls
+    assert 1 <= made <= 4  # what a call will use is estimated
+    assert not runtime().budgets.limits
+    shell("for _ in range(5): ask('hi')")
+    assert runtime().session.sums.calls == before.calls + made + 5
