@@ -10,9 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from nbtokens.record import Record
 
 Kind: TypeAlias = Literal["usage", "error", "no_usage", "not_a_call"]
+COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "reasoning_output_tokens",
+)
 JSON: Final = {"content-type": "application/json"}
 
 
@@ -61,6 +70,38 @@ class Case:
         """Whether the answer is a stream."""
         start = self.body.lstrip()[:1]
         return start not in (b"{", b"[", b"<", b"") or b'}\n{"' in self.body or "stream" in self.url.lower()
+
+    def trouble(self, records: Sequence[Record]) -> str | None:
+        """What is wrong with the records that came of it; None if nothing is."""
+        if len(records) != (self.kind != "not_a_call"):
+            return f"{len(records)} records"
+        for record in records:
+            wanted = self._wanted(record)
+            differing = {
+                name: (getattr(record, name), one) for name, one in wanted.items() if getattr(record, name) != one
+            }
+            if differing:
+                return f"{self.name}: {differing}"
+        return None
+
+    def _wanted(self, record: Record) -> dict[str, Any]:
+        who = {"api": self.api, "provider": self.provider, "model": self.model, "error": self.error}
+        who["call_type"] = self.call_type or record.call_type
+        if self.kind == "usage":
+            counts = {name: self.tokens.get(name) for name in COUNTS}
+            return {
+                **who,
+                **counts,
+                "usage_source": "reported",
+                "complete": True,
+                "stream": self.streamed,
+                "status": "ok",
+            }
+        if self.kind == "error":
+            return {**who, "status": "error", "complete": False}
+        if record.usage_source == "reported":  # in other units
+            return {**who, "input_tokens": None, "output_tokens": None, "status": "ok"}
+        return {**who, "status": "ok"}
 
 
 def tokens(read: int | None, written: int | None, *, cached: int | None = None, **others: int) -> dict[str, int]:

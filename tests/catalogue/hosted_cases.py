@@ -197,6 +197,17 @@ CASES: Final = (
         kind="no_usage",
     ),
     Case(
+        "elevenlabs speech",
+        "https://api.elevenlabs.io/v1/text-to-speech/voice-1/stream",
+        {"model_id": "asked-model", "text": "Hi"},
+        b"\xff\xf3\x00" * 9,
+        "elevenlabs",
+        "speech",
+        kind="no_usage",
+        model="asked-model",
+        headers={"content-type": "audio/mpeg"},
+    ),
+    Case(
         "aleph alpha",
         "https://api.aleph-alpha.com/complete",
         {"model": "asked-model", "prompt": "Why?"},

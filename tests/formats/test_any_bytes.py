@@ -194,7 +194,7 @@ def test_nasty_prompts(depth: int) -> None:
     seen = exchange("/v1/chat/completions", b'{"model": "m"}', host="api.openai.com", request_body=sent)
     record = runtime().meter.to_record(seen)
     assert record is not None
-    assert record.usage_source == "estimated"
+    assert record.usage_source == ("none" if depth == DEEP else "estimated")  # so deep, nobody reads it
 
 
 def test_readers_share_nothing() -> None:

@@ -49,7 +49,11 @@ class Replay:
         self._server.will(delivery.answer(pair))
         self._server.asked.clear()
         self._watch.begin_afresh()
-        got = self._runner.run(self._ask(self._senders[delivery.client], pair, streamed=delivery.streamed))
+        self._hooks.install()
+        try:
+            got = self._runner.run(self._ask(self._senders[delivery.client], pair, streamed=delivery.streamed))
+        finally:
+            self._hooks.uninstall()
         assert got == (b"" if pair.status in BODILESS else pair.body), "the client got something else"
         return self._watch.end()
 
@@ -63,11 +67,9 @@ class Replay:
             await sender.close()
 
     def __enter__(self) -> Self:
-        self._hooks.install()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hooks.uninstall()
         self._runner.run(self._close())
         self._runner.close()
 

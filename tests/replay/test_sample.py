@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from pairs import DELIVERIES, Pair, some
-from replaying import replaying
+
+if TYPE_CHECKING:
+    from replaying import Replay
 
 SAMPLE: Final = Path(__file__).parents[3] / "shared" / "traffic" / "sample.jsonl"
 pytestmark = pytest.mark.skipif(not SAMPLE.is_file(), reason="there is no sample of traffic beside the repository")
@@ -34,13 +36,12 @@ PAIRS: Final = pairs_by_provider()
 
 
 @pytest.mark.parametrize("provider", PAIRS)
-def test_pairs_of(provider: str) -> None:
+def test_pairs_of(replay: Replay, provider: str) -> None:
     """Each pair is recorded exactly once and exactly as it was, or not at all; the client gets what was sent."""
     troubles = []
-    with replaying() as replay:
-        for pair in PAIRS[provider]:
-            for delivery in some(pair.name, count=_WAYS):
-                trouble = pair.trouble(replay.send(pair, delivery))
-                if trouble is not None:
-                    troubles.append(f"{pair.name} {delivery}: {trouble}")
+    for pair in PAIRS[provider]:
+        for delivery in some(pair.name, count=_WAYS):
+            trouble = pair.trouble(replay.send(pair, delivery))
+            if trouble is not None:
+                troubles.append(f"{pair.name} {delivery}: {trouble}")
     assert not troubles, "\n".join(troubles)
