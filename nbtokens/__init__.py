@@ -13,6 +13,7 @@ In a script::
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ __all__ = [
     "enable",
     "history",
     "load_ipython_extension",
+    "log_config",
     "operation",
     "record",
     "record_cache_hit",
@@ -178,6 +180,20 @@ def score(of: Record | str | None = None, /, **scores: float) -> Record:
     from nbtokens import scoring  # noqa: PLC0415 - not on the path of a call
 
     return scoring.score(of, scores, time.time())
+
+
+def log_config(settings: object, *, level: int = logging.INFO) -> None:
+    """Log what your own settings say about models: names with context windows, token limits, time-outs, thresholds.
+
+    One line each on the logger `nbtokens`. What is or looks like a secret is shown as `***`.
+
+    Args:
+        settings: a mapping, a dataclass, a pydantic model, a namespace, or any object with attributes; nested at will.
+        level: the level of the lines.
+    """
+    from nbtokens.settings_log import log_settings  # noqa: PLC0415 - not on the path of a call
+
+    log_settings(settings, level)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

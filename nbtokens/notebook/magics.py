@@ -46,6 +46,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens whatif      what the same calls would have cost with other models: `%tokens whatif gpt-5-mini`
     %tokens count       the tokens of a text: `%tokens count --model gpt-5 some words`
     %tokens estimate    what a call would cost: `%tokens estimate --model gpt-5 --output 200 some words`
+    %tokens config      every setting that is in force, and where it comes from
     %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text

@@ -6,6 +6,7 @@ from typing import Final
 
 from nbtokens.questions.asking import Question
 from nbtokens.questions.check import Check
+from nbtokens.questions.config import ConfigInForce
 from nbtokens.questions.cost import Cost
 from nbtokens.questions.count import Count, Estimate
 from nbtokens.questions.doctor import Doctor
@@ -27,6 +28,7 @@ QUESTIONS: Final[dict[str, Question]] = {
     "scores": Scores(),
     "prices": Prices(),
     "whatif": WhatIf(),
+    "config": ConfigInForce(),
     "count": Count(),
     "estimate": Estimate(),
     "doctor": Doctor(),
