@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from nbtokens.commands.ask import Ask
+from nbtokens.commands.autoload import Autoload
 from nbtokens.commands.demo import Demo
 from nbtokens.commands.report import Report
 from nbtokens.commands.run import Run
@@ -27,6 +28,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "demo": Demo(),
+    "autoload": Autoload(),
     "run": Run(),
     "report": Report(),
     "tail": Tail(),

@@ -133,7 +133,7 @@ class Extension:
             if tally is not None:
                 self._show_figures(tally, options)
             if self._panel is not None:
-                self._panel.refresh_static()
+                self._panel.cell_ended()
             self._show_notices()
 
     def _without_prompts(self, info: ExecutionInfo) -> str:

@@ -7,6 +7,7 @@ Where the widget lives, it hides the other.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -62,6 +63,7 @@ class LivePanel:
         self._preferences = preferences
         self._limits = limits
         self._has_widgets = widgets
+        self._updating = threading.Lock()
         self._static_id: str | None = None
         self._static: dict[str, str] = {}
         self.widget = ipywidgets.HTML(value=self._value())
@@ -70,15 +72,18 @@ class LivePanel:
 
     def update(self) -> None:
         """Show the present figures. The widget may be told from any thread; nothing is printed or displayed."""
-        self.widget.value = self._value()
+        with self._updating:  # else the figures of before could come last
+            self.widget.value = self._value()
 
-    def refresh_static(self) -> None:
-        """Bring the static form up to date, where it is displayed: to be called at the end of a cell only.
+    def cell_ended(self) -> None:
+        """Bring everything up to date that goes into the notebook's file, where it is displayed.
 
-        From another thread, or at another time, it could land in the output of another cell.
+        What runs a notebook keeps a widget's state as it is at the end of the last cell. The static form may be
+        refreshed at the end of a cell only: at another time, it could land in the output of another cell.
         """
         if self._static_id is None:
             return
+        self.update()
         static = self._static_bundle()
         if static != self._static:
             self._static = static
