@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -68,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fallback_price: what a call costs whose price is not known otherwise; unpriced where this is left out.
         thresholds: from where on `check` tells of something.
         fallback_encoding: tiktoken's encoding for models that it does not know.
+        durable: bring each record to the disk itself before the caller goes on, against power cuts.
+        keep: for how long rows are kept one by one, as "180d"; older ones become sums. For ever where it is left out.
+        capture_content: keep the texts of requests and answers, too.
     """
 
     project: str | None = None
@@ -78,6 +81,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback_price: UserPrice | None = None
     thresholds: Thresholds = Thresholds()
     fallback_encoding: str = "o200k_base"
+    durable: bool = False
+    keep: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}d$")] | None = None
+    capture_content: bool = False
+
+    @property
+    def keep_days(self) -> int | None:
+        """How many days rows are kept one by one; None: for ever."""
+        return int(self.keep.removesuffix("d")) if self.keep else None
 
 
 @dataclass(frozen=True, slots=True)

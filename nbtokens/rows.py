@@ -70,6 +70,7 @@ class Rows:
         self._fingerprints = fingerprints
         self._session = session
         self._project, self._user, self._host = config.project, config.user, config.host
+        self._captures = config.settings.capture_content
 
     def blank(self, at: datetime, record_id: str | None = None) -> Record:
         """An empty record with what all records of this process share."""
@@ -144,7 +145,17 @@ class Rows:
             other_cost_usd=price.other,
             cost_usd=price.total,
             price_source=price.source,
+            content=_content(seen) if self._captures else None,
         )
+
+
+def _content(seen: Seen) -> dict[str, str]:
+    """The texts that went in and came out."""
+    reader = seen.route.reader
+    return {
+        "input": "\n".join(seen.request.prompt_texts(reader.table)),
+        "output": "".join(reader.written(seen.exchange)),
+    }
 
 
 def cache_hit(record: Record) -> Record:

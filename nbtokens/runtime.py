@@ -124,7 +124,9 @@ class Runtime:
                 self.tell(config.problem)
             self._prices = PriceBook(config.settings)
             self._prices.start_loading()
-            self._store = open_history(config.folder, self.tell)
+            self._store = open_history(
+                config.folder, self.tell, durable=config.settings.durable, keep_days=config.settings.keep_days
+            )
             self._meter = Meter(
                 rows=Rows(config, Fingerprints(config.folder), self.session.id),
                 prices=self._prices,

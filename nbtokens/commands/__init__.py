@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from nbtokens.commands.archive import Archive
 from nbtokens.commands.ask import Ask
 from nbtokens.commands.autoload import Autoload
 from nbtokens.commands.demo import Demo
+from nbtokens.commands.export import Export
+from nbtokens.commands.forget import Forget
+from nbtokens.commands.import_ import Import
 from nbtokens.commands.report import Report
+from nbtokens.commands.reprice import Reprice
 from nbtokens.commands.run import Run
 from nbtokens.commands.tail import Tail
+from nbtokens.commands.verify import Verify
 from nbtokens.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -33,5 +39,11 @@ COMMANDS: dict[str, Command] = {
     "report": Report(),
     "tail": Tail(),
     **{name: Ask(question) for name, question in QUESTIONS.items()},
+    "verify": Verify(),
+    "export": Export(),
+    "import": Import(),
+    "reprice": Reprice(),
+    "archive": Archive(),
+    "forget": Forget(),
 }
 """What one types after `nbtokens` -> what does it, in the order of the help."""

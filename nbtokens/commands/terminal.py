@@ -14,6 +14,11 @@ def say(text: str = "") -> None:
     print(text, flush=True)  # noqa: T201  # a command's output
 
 
+def write(text: str) -> None:
+    """Print as it is, without a line break."""
+    sys.stdout.write(text)
+
+
 def progress(text: str) -> None:
     """Show `text` in a line that the next text replaces, and an empty one removes; nothing where nobody looks on."""
     if sys.stdout.isatty():

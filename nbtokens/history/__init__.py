@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Store", "open_history"]
 
 
-def open_history(folder: Path, tell: Callable[[str], None], *, durable: bool = False) -> Store:
+def open_history(
+    folder: Path, tell: Callable[[str], None], *, durable: bool = False, keep_days: int | None = None
+) -> Store:
     """The history in a folder. Nothing is read or made until it is used."""
-    return Store(folder, tell, durable=durable)
+    return Store(folder, tell, durable=durable, keep_days=keep_days)

@@ -57,6 +57,16 @@ class Distribution(msgspec.Struct, array_like=True):
         else:
             self.zeros += 1
 
+    def remove(self, value: float | Decimal) -> None:
+        """Take a value out again that was taken in. The least and the most stay as they are."""
+        value = float(min(value, GREATEST))
+        self.count -= 1
+        self.sum -= value
+        if value > 0:
+            self._change(ceil(log(value) * _MULTIPLIER), -1)
+        else:
+            self.zeros -= 1
+
     def merge(self, other: Distribution) -> None:
         """Take all values of another one in."""
         self.count += other.count
@@ -67,7 +77,7 @@ class Distribution(msgspec.Struct, array_like=True):
                 self.max = bound if self.max is None else max(self.max, bound)
         self.zeros += other.zeros
         for key, count in other.buckets.items():
-            self.buckets[key] = self.buckets.get(key, 0) + count
+            self._change(key, count)
 
     def copied(self) -> Distribution:
         """The same, to be changed on its own."""
@@ -86,6 +96,13 @@ class Distribution(msgspec.Struct, array_like=True):
             if rank < passed:
                 return min(max(2 * _GAMMA**key / (1 + _GAMMA), self.min), self.max)
         return self.max
+
+    def _change(self, key: int, by: int) -> None:
+        count = self.buckets.get(key, 0) + by
+        if count:
+            self.buckets[key] = count
+        else:
+            self.buckets.pop(key, None)
 
     def summary(self) -> dict[str, Any]:
         """count, avg, min, max, p50, p95, p99 and sum; None where there are no values."""

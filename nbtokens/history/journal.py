@@ -227,7 +227,7 @@ class Journal:
                 "then, and until then calls are kept in memory only."
             )
         if end.torn:
-            self.set_aside.append(_set_aside(self._folder, end.torn))
+            self.set_aside.append(set_aside(self._folder, end.torn))
         os.ftruncate(descriptor, end.at)
         return end.at, end.before
 
@@ -265,7 +265,7 @@ def _undo(descriptor: int, at: int, size: int) -> None:
         os.ftruncate(descriptor, at + len(_TAIL) if at else size)
 
 
-def _set_aside(folder: Path, torn: bytes) -> Path:
+def set_aside(folder: Path, torn: bytes) -> Path:
     """Keep what can't be read in a file of its own."""
     stem = f"usage_history.torn-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
     for number in itertools.count():

@@ -195,6 +195,26 @@ def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
         yield start, rest
 
 
+def read_texts(file: BinaryIO) -> Iterator[tuple[bytes, Record | None]]:
+    """Every line of a file, and the record that it is, or None; for copying it. The brackets are left out."""
+    head = file.read(HEAD_BYTES)
+    data = b"" if in_lines(head) else head + file.read()
+    if data and _is_array(data):
+        for part in _array.decode(data.removeprefix(_BOM)):
+            yield msgspec.json.format(bytes(part), indent=-1), decode(bytes(part))
+        return
+    for start, raw in _lines(file, 0):
+        text = raw.strip(AROUND)
+        if start == 0:
+            text = text.removeprefix(_BOM).removeprefix(b"[").strip(AROUND)
+        if not text or text == b"]":
+            continue
+        try:
+            yield text, decode(text)
+        except UNREADABLE:
+            yield text, None
+
+
 class Lot(NamedTuple):
     """Some records of a file that were read at once.
 

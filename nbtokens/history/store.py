@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nbtokens.errors import HistoryError
@@ -17,6 +18,7 @@ from nbtokens.record import Record, encode, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
     from pathlib import Path
 
     from nbtokens.history.layout import Bad
@@ -37,12 +39,17 @@ class Store:
         folder: the ledger's folder; it is made when the first record comes.
         tell: called with a sentence for the user when something is wrong that does not stop a call.
         durable: bring each record to the disk itself before `append` returns.
+        keep_days: rows that are older become sums, when a checkpoint is due.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str], None], *, durable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, tell: Callable[[str], None], *, durable: bool = False, keep_days: int | None = None
+    ) -> None:
         self.folder = folder
         self.journal = Journal(folder, durable=durable)
         self.archive = Archive(folder)
+        self._keep_days = keep_days
+        self._retained_on: date | None = None
         self._tell = tell
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._waiting_records: deque[Record] = deque(maxlen=_MOST_WAITING)
@@ -137,6 +144,10 @@ class Store:
         archived = self.archive.rows(kinds=("amend",))
         return {record.ref: record for record in (*archived, *self.journal.amendments(), *waiting)}
 
+    def ids(self) -> set[str]:
+        """The ids of all rows in the files, of whatever kind."""
+        return {record.id for record in itertools.chain(self.archive.rows(), self.journal.records())}
+
     def write_summary(self, text: str) -> None:
         """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
         with contextlib.suppress(OSError):
@@ -144,6 +155,8 @@ class Store:
 
     def checkpoint(self, *, force: bool = False) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
+        if self._keep_days is not None and not force:
+            self._retain(self._keep_days, datetime.now(UTC))
         with self._reading:
             self._counted.checkpoint(force=force)
 
@@ -179,6 +192,19 @@ class Store:
                 f"The end of {self.journal.path} was cut off, as by a crash. What could not be read is kept in "
                 f"{aside.name} beside it; every whole record is still there."
             )
+
+    def _retain(self, days: int, now: datetime) -> None:
+        """Once a day, replace what is older by its sums."""
+        if self._retained_on == now.date():
+            return
+        self._retained_on = now.date()
+        from nbtokens.history import upkeep  # noqa: PLC0415 - only where rows are not kept for ever
+
+        if upkeep.is_due(self, days, now):
+            try:
+                upkeep.retain(self, days, now)
+            except (OSError, HistoryError) as error:
+                self._tell(f"Rows older than {days} days could not be replaced by their sums: {error}")
 
     def _report(self, bad: Bad) -> None:
         """Say once which line of the file is no record."""

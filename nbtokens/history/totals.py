@@ -106,10 +106,13 @@ class Totals:
             return
         key = key_of(before)
         self._each(key, lambda sums: sums.amend(before, after))
-        if before.cost_usd is None and after.cost_usd is not None and after.status == "ok":
-            cost = Measures()
-            cost.cost_usd.add(after.cost_usd)
-            self.take_measures((key.model, key.operation), cost)
+        if after.status == "ok" and after.cost_usd != before.cost_usd:
+            spread = [self._measures.setdefault((key.model, key.operation), Measures())]
+            for measures in spread if self._spread is None else (*spread, self._spread):
+                if before.cost_usd is not None:
+                    measures.cost_usd.remove(before.cost_usd)
+                if after.cost_usd is not None:
+                    measures.cost_usd.add(after.cost_usd)
         self.recent = [after if one.id == after.id else one for one in self.recent]
 
     def __add__(self, other: Totals) -> Totals:

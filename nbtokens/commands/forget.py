@@ -1,0 +1,49 @@
+"""`nbtokens forget`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbtokens.amounts import count
+from nbtokens.commands.moments import moment
+from nbtokens.commands.terminal import say
+from nbtokens.errors import NbtokensError
+from nbtokens.history.upkeep import Choice, forget
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class Forget:
+    """Take a person's rows out of the history for good, or a notebook's, or those of a time.
+
+    Where several are given, rows for which all of it holds. They go from the history, the archive, the backups and
+    what was set aside after crashes; the summary is written anew. What you exported or imported elsewhere stays there.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --user, --notebook, --before, --since and --yes."""
+        parser.add_argument("--user", metavar="NAME", help="rows of this user")
+        parser.add_argument("--notebook", metavar="PATH", help="rows of this notebook, as the history names it")
+        parser.add_argument("--before", type=moment, metavar="DATE", help="rows from before this day or time (UTC)")
+        parser.add_argument("--since", type=moment, metavar="DATE", help="rows from this day or time on (UTC)")
+        parser.add_argument("--yes", action="store_true", help="do it; without this, only count")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Count them, or take them out and say what was done."""
+        choice = Choice(arguments.user, arguments.notebook, arguments.before, arguments.since)
+        if choice == Choice():
+            raise NbtokensError("whose rows? Say --user, --notebook, --before or --since")
+        now = runtime()
+        if not arguments.yes:
+            rows = sum(map(choice.holds, now.store.records()))
+            say(f"{count(rows)} rows would be forgotten; with --yes they are.")
+            return 0
+        done = forget(now.store, choice)
+        now.write_summary()
+        say(f"{count(done.rows)} rows taken out of {now.store.journal.path}")
+        say(f"{count(done.archived)} rows taken out of the archive, {count(done.in_backups)} out of backups")
+        for name in done.torn_files:
+            say(f"removed: {name}")
+        return 0

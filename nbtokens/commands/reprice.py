@@ -1,0 +1,67 @@
+"""`nbtokens reprice`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.amounts import count, usd
+from nbtokens.commands.terminal import say
+from nbtokens.errors import NbtokensError
+from nbtokens.prices import PriceBook
+from nbtokens.questions.asking import add_format
+from nbtokens.reports.renderers import RENDERERS
+from nbtokens.reports.report import Report, Table
+from nbtokens.repricing import Repriced, reprice
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    import argparse
+
+_WAIT: Final = 30.0
+
+
+class Reprice:
+    """Price the history again with today's settings and price data, and show the difference.
+
+    Nothing is changed without --yes; with it, an `amend` row is appended for each call whose cost differs. Costs that
+    you or the provider gave stay.
+    """
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --yes and --format."""
+        parser.add_argument("--yes", action="store_true", help="append the new prices to the history")
+        add_format(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Show the difference, and append it where that is wanted."""
+        now = runtime()
+        prices = PriceBook(now.config.settings)
+        if not prices.wait(_WAIT):
+            raise NbtokensError(f"the price data could not be loaded within {_WAIT:g} s. Nothing was changed.")
+        found = reprice(now.store.records(), prices, now.config.settings.hosts)
+        say(RENDERERS[arguments.format or "text"](_report(found)).rstrip())
+        if arguments.yes:
+            for row in found.amendments:
+                now.store.append(row)
+            now.store.flush()
+            now.write_summary()
+            say(f"{count(len(found.amendments))} amend rows appended.")
+        elif found.amendments:
+            say("Nothing was changed; `nbtokens reprice --yes` appends these prices.")
+        return 0
+
+
+def _report(found: Repriced) -> Report:
+    rows = tuple(
+        (model, count(calls), usd(before), usd(after), usd(after - before))
+        for model, (calls, before, after) in sorted(found.models.items())
+    )
+    columns = ("model", ">calls", ">cost before", ">cost now", ">difference")
+    return Report(
+        "The history at today's prices",
+        (
+            Table("Calls whose cost differs", columns, rows, "None."),
+            f"{count(found.newly_priced)} of them had no price.",
+            f"{count(found.no_longer_priced)} other calls have a price that today's rules don't know; they stay.",
+        ),
+    )
