@@ -89,6 +89,8 @@ class Rows:
     def row(self, seen: Seen, price: Price) -> Record:
         """The row of a call, or of the answer that a cache gave in its stead."""
         made = self._call(seen, price)
+        if self._captures:
+            made = msgspec.structs.replace(made, content=_content(seen))
         return cache_hit(made) if seen.exchange.from_cache else made
 
     def _call(self, seen: Seen, price: Price) -> Record:
@@ -145,7 +147,6 @@ class Rows:
             other_cost_usd=price.other,
             cost_usd=price.total,
             price_source=price.source,
-            content=_content(seen) if self._captures else None,
         )
 
 
