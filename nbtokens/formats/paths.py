@@ -153,7 +153,8 @@ def _reporter(
         paths: the steps to each value -> its whole path, or None for an object.
         numbers: the paths of numbers. A 0 counts where nothing else was said: watsonx repeats it in each event.
     """
-    lines = ["def report(found_0, values, objects):", *_lines(paths, numbers, 0), "    return None"]
+    head = ["def report(found_0, values, objects):", "    if found_0 is None: return"]
+    lines = [*head, *_lines(paths, numbers, 0)]
     made: dict[str, Any] = {}
     exec("\n".join(lines), made)  # noqa: S102 - made of the format tables, of nothing else
     report: Callable[[Any, dict[str, Any], list[dict[str, Any]]], None] = made["report"]
@@ -172,6 +173,7 @@ def _lines(paths: dict[Steps, str | None], numbers: frozenset[str], depth: int) 
         below = {way[1:]: path for way, path in paths.items() if way[0] == head and len(way) > 1}
         if head == EACH:
             yield f"{indent}for {inside} in {found}:"
+            yield f"{indent}    if {inside} is None: continue"
         else:
             yield f"{indent}{inside} = {found}.{_attribute(head)}"
             yield f"{indent}if {inside}:"
