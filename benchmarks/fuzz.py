@@ -3,7 +3,7 @@
 Made from the catalogue of the tests: bits are flipped, parts cut off, left out, doubled, values change their type,
 numbers are huge, brackets deep, frames lie about their length. Each is read as the meter reads it, counting included.
 
-    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--seconds 1.0]
+    python benchmarks/fuzz.py [--count 100000] [--seed 0] [--seconds 5.0]
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--count", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--seconds", type=float, default=1.0, help="how long reading one may take")
+    options.add_argument("--seconds", type=float, default=5.0, help="how long reading one may take")
     chosen = options.parse_args()
     os.chdir(tempfile.mkdtemp())
     meter = runtime().meter

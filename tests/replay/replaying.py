@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pairs import BODILESS
@@ -11,9 +12,8 @@ from senders import senders
 from servers import scripted
 
 from nbtokens.guard import guarded
-from nbtokens.meter import Meter
 from nbtokens.runtime import runtime
-from nbtokens.tokenizers import Tokenizers
+from nbtokens.stored_answers import StoredAnswers
 from nbtokens.transports.install import Hooks
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from servers import ScriptedServer
 
     from nbtokens.exchange import Address, Exchange
+    from nbtokens.meter import Meter
     from nbtokens.record import Record
 
 _PATIENCE: Final = 60
-_TOKENIZERS: Final = Tokenizers()
 
 
 class Replay:
@@ -91,17 +91,9 @@ class _Watch:
         self._failures = guarded.failures
 
     def _new_meter(self) -> Meter:
-        now = runtime()
-        meter = Meter(
-            rows=now.meter.rows,
-            prices=now.meter._prices,
-            tokenizers=_TOKENIZERS,
-            hosts={},
-            keep=self._keep,
-            keep_later=self._later.append,
-            recorded=lambda: iter(()),
-        )
-        meter._waited = True
+        meter = copy(runtime().meter)
+        meter._keep, meter.observe_later = self._keep, self._later.append
+        meter._stored = StoredAnswers(lambda: iter(()))
         return meter
 
     def begin_afresh(self) -> None:
