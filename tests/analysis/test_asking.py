@@ -1,0 +1,159 @@
+"""Questions as magics and as commands: one answer, in a notebook, on a terminal, in a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from ledgers import ROOT
+
+import nbtokens
+from nbtokens.questions import QUESTIONS
+from nbtokens.reports.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ledgers import Ledger, Script
+
+    from nbtokens.record import Record
+
+
+@pytest.fixture(autouse=True)
+def history(mixed: list[Record], write: Callable[[list[Record]], None]) -> None:
+    """Something to ask about."""
+    write(mixed)
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """A shell with nbtokens loaded."""
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(colors="nocolor")
+    shell.run_cell("%load_ext nbtokens").raise_error()
+    yield shell
+    shell.run_cell("%unload_ext nbtokens")
+    InteractiveShell.clear_instance()
+
+
+def test_a_magic_is_a_report(shell: InteractiveShell) -> None:
+    """It shows as HTML in a notebook and as text in a terminal, and its figures can be used."""
+    found: Any = shell.run_cell("found = %tokens stats --by user\nfound").result
+    assert isinstance(found, Report)
+    assert "<table" in found._repr_html_()
+    assert repr(found).startswith("=== API Token Statistics ===")
+    assert {one["name"] for one in found.data["by"]["user"]} == {"ada", "bob"}
+
+
+@pytest.mark.parametrize("style", ["text", "html", "markdown", "json"])
+def test_magic_and_command_agree(style: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a format, the magic prints what the command prints."""
+    capsys.readouterr()
+    shell.run_cell(f"%tokens stats --format {style}").raise_error()
+    of_magic = capsys.readouterr().out
+    assert nbtokens_command("stats", "--format", style) == of_magic
+
+
+def nbtokens_command(*words: str) -> str:
+    """What a command prints, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nbtokens", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("stast", "UsageError: %tokens has no 'stast'. Did you mean `%tokens stats`?"),
+        ("stats --sinse 7d", "UsageError: %tokens stats: unrecognized arguments: --sinse 7d"),
+        ("stats --since soon", "UsageError: %tokens stats: 'soon' is no time"),
+        ("stats --model 'un", "UsageError: %tokens stats: No closing quotation"),
+        ("cost --max much", "UsageError: %tokens cost: argument --max: 'much' is no amount of USD"),
+        ("prices", "UsageError: %tokens prices: the following arguments are required: MODEL"),
+    ],
+)
+def test_a_wrong_word(line: str, error: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """It brings one line, no traceback, and the shell goes on."""
+    capsys.readouterr()
+    result = shell.run_cell(f"%tokens {line}")
+    captured = capsys.readouterr()
+    assert not result.success
+    assert captured.err.startswith(error)
+    assert "Traceback" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_help(name: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` prints the question's own help, in a notebook and in a shell."""
+    capsys.readouterr()
+    shell.run_cell(f"%tokens {name} --help").raise_error()
+    first = (type(QUESTIONS[name]).__doc__ or "").partition("\n")[0]
+    assert first in " ".join(capsys.readouterr().out.split())
+    assert first in " ".join(nbtokens_command(name, "--help").split())
+
+
+def test_money_can_be_hidden(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the user hides money, answers show none, in any format that people read."""
+    shell.run_cell("%tokens hide-cost").raise_error()
+    capsys.readouterr()
+    shell.run_cell("%tokens cost --format text").raise_error()
+    printed = capsys.readouterr().out
+    assert "•••" in printed
+    assert not re.search(r"\$\d", printed)
+
+
+def test_on_a_terminal(ledger: Ledger) -> None:
+    """A person at a terminal gets the answer in the terminal's width, with bold headings."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200"}
+    environment.pop("NO_COLOR", None)
+    command = [sys.executable, "-m", "nbtokens", "stats"]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.STDOUT, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    text = shown.decode()
+    assert process.returncode == 0
+    assert "=== API Token Statistics ===" in text
+    assert "\x1b[" in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    for model in ("gpt-5", "claude", "local"):
+        assert re.search(rf"^\s*{model}\s+\d", plain, flags=re.MULTILINE)
+
+
+def test_rich_is_not_loaded_before_it_is_needed(script: Script) -> None:
+    """Neither importing nor loading, nor an answer in code, loads what draws in terminals."""
+    printed = script(
+        "import sys, nbtokens\nnbtokens.stats()\nnbtokens.enable()\n"
+        "print([name for name in ('rich', 'pandas', 'matplotlib') if name in sys.modules])"
+    )
+    assert printed == "[]\n"
+
+
+def test_json_is_money_exactly(capsys: pytest.CaptureFixture[str]) -> None:
+    """Amounts in JSON are numbers with all of their digits."""
+    printed = nbtokens_command("stats", "--json")
+    assert json.loads(printed)["cost_usd"] == pytest.approx(float(nbtokens.history().sums.cost_usd))
+    assert f'"cost_usd": {nbtokens.history().sums.cost_usd}' in printed
