@@ -118,6 +118,10 @@ class Budgets:
         start = datetime.now(UTC).strftime("%Y-%m-%d" if limit.per == "day" else "%Y-%m")
         return self._store().view(lambda totals: _of(_where(totals, day=start)))
 
+    def share_used(self, limit: Limit, place: Place | None = None) -> float:
+        """How much of a limit is used by now, as a share of it: 0.82 is 82 %."""
+        return _share(limit, self.spent(limit, place))
+
     def _ask(self, limit: Limit, place: Place, expected: Amounts) -> float:
         if limit.cost_usd is not None and limit.tokens is None and expected.cost_usd == 0:
             return 0.0  # what costs nothing is never stopped

@@ -111,6 +111,8 @@ def _begin_afresh() -> None:
     context.read_environment()
     now = runtime()
     now.subscribers.clear()
+    now.activity.watchers.clear()
+    now.budgets.remove()
     now.notices.clear()
     now._told.clear()
     now.set_up(anew=True)

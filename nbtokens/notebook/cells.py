@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.context import Place, enter_cell, leave_cell
+from nbtokens.context import NOWHERE, Place, enter_cell, leave_cell
 from nbtokens.notebook.sources import Sources, source_id
 from nbtokens.tally import Tally
 
@@ -55,6 +55,7 @@ class Cells:
 
     Attributes:
         sources: the lines that this kernel's cells are known by.
+        place: of the latest cell.
 
     Args:
         shell: whose cells they are.
@@ -65,6 +66,7 @@ class Cells:
         self._shell = shell
         self._root = root
         self.sources = Sources()
+        self.place = NOWHERE
         self.running: CellTally | None = None
         self.last_with_calls: CellTally | None = None
 
@@ -79,16 +81,15 @@ class Cells:
         cell = _cell_id(self._shell, info) or source_id(source)
         self.sources.add(cell, source)
         tally = CellTally(self._made_call)
-        enter_cell(
-            Place(
-                notebook=notebook_path(self._shell, self._root),
-                cell=cell,
-                execution_count=_number(self._shell, info),
-                attribution="exact",
-                operation=operation,
-                scopes=(tally,),
-            )
+        self.place = Place(
+            notebook=notebook_path(self._shell, self._root),
+            cell=cell,
+            execution_count=_number(self._shell, info),
+            attribution="exact",
+            operation=operation,
+            scopes=(tally,),
         )
+        enter_cell(self.place)
         self.running = tally
         return tally
 

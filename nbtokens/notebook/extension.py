@@ -24,6 +24,7 @@ from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
 from nbtokens.reports.hidden import without_money
+from nbtokens.reports.live import Bar
 from nbtokens.reports.overview import cell_report
 from nbtokens.reports.report import Report
 from nbtokens.runtime import runtime
@@ -174,8 +175,19 @@ class Extension:
     def panel(self) -> LivePanel:
         """The shell's live panel."""
         if self._panel is None or self._panel.closed:
-            self._panel = LivePanel(self.runtime, self._timeline, self.preferences, widgets=self._in_kernel)
+            self._panel = LivePanel(
+                self.runtime, self._timeline, self.preferences, self._budget_bars, widgets=self._in_kernel
+            )
         return self._panel
+
+    def _budget_bars(self) -> list[Bar]:
+        """How much of each budget is used; a rate (`per minute`) is none that fills up."""
+        budgets, here = self.runtime.budgets, self.cells.place
+        return [
+            Bar(str(limit), budgets.share_used(limit, here), limit.warn_at)
+            for limit in budgets.limits
+            if limit.per != "minute"
+        ]
 
     def figures_changed(self) -> None:
         """What is shown is to be shown anew, though no call was made."""

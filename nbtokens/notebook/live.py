@@ -15,7 +15,7 @@ from IPython.display import display, update_display
 
 from nbtokens.notebook.platforms import prepare_widgets
 from nbtokens.notebook.ticker import Ticker
-from nbtokens.reports.live import Limit, Live, live, live_html, live_text
+from nbtokens.reports.live import Bar, Live, live, live_html, live_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class LivePanel:
         runtime: whose figures they are.
         timeline: how the session's cost has grown.
         preferences: whether money is shown.
-        limits: the budgets in force.
+        bars: how much of the budgets in force is used.
         widgets: whether there is a front end that may show widgets; a terminal shows text.
 
     Attributes:
@@ -52,7 +52,7 @@ class LivePanel:
         runtime: Runtime,
         timeline: Timeline,
         preferences: NbTokens,
-        limits: Callable[[], Sequence[Limit]] = tuple,
+        bars: Callable[[], Sequence[Bar]] = tuple,
         *,
         widgets: bool = True,
     ) -> None:
@@ -61,7 +61,7 @@ class LivePanel:
         self._runtime = runtime
         self._timeline = timeline
         self._preferences = preferences
-        self._limits = limits
+        self._bars = bars
         self._has_widgets = widgets
         self._updating = threading.Lock()
         self._static_id: str | None = None
@@ -129,7 +129,7 @@ class LivePanel:
             in_flight=len(self._runtime.activity.in_flight),
             tokens_per_second=timeline.speed(),
             growth=timeline.growth(),
-            limits=self._limits(),
+            bars=self._bars(),
             hide_cost=self._preferences.hide_cost,
         )
 

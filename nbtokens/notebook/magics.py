@@ -114,6 +114,8 @@ class TokensMagics(Magics):
             return run_budget(self._runtime.budgets, arguments)
         except NbtokensError as error:
             raise UsageError(str(error)) from None
+        finally:
+            self._extension.figures_changed()
 
     def _switch(self, preference: str, arguments: list[str]) -> None:
         if arguments not in ([], ["on"], ["off"]):

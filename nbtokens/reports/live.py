@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count, local_time, speed
 from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, cost_of, figures
-from nbtokens.reports.hidden import without_money
+from nbtokens.reports.hidden import hide_money, without_money
 from nbtokens.reports.html import html
 from nbtokens.reports.report import Report, Table
 from nbtokens.reports.text import text
@@ -31,7 +31,7 @@ _TROUGH: Final = "background: rgba(128, 128, 128, 0.25); width: 240px; height: 8
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Bar:
     """How much of a budget is used.
 
     Attributes:
@@ -65,7 +65,7 @@ class Live:
         in_flight: how many requests wait for their answer or its end.
         speed: output tokens per second of the last seconds; None where nothing was written in them.
         growth: the session's cost, USD, step by step; empty where there is none, or money is hidden.
-        limits: the budgets in force.
+        bars: the budgets in force.
     """
 
     report: Report
@@ -73,7 +73,7 @@ class Live:
     in_flight: int
     speed: float | None
     growth: tuple[float, ...]
-    limits: tuple[Limit, ...]
+    bars: tuple[Bar, ...]
 
     @property
     def now(self) -> str:
@@ -89,7 +89,7 @@ def live(  # noqa: PLR0913 - one for each thing that is shown
     in_flight: int = 0,
     tokens_per_second: float | None = None,
     growth: Sequence[float] = (),
-    limits: Sequence[Limit] = (),
+    bars: Sequence[Bar] = (),
     hide_cost: bool = False,
 ) -> Live:
     """Take the figures as they are now."""
@@ -104,10 +104,11 @@ def live(  # noqa: PLR0913 - one for each thing that is shown
         ),
     )
     if hide_cost:
-        return Live(without_money(report), (), in_flight, tokens_per_second, (), tuple(limits))
+        hidden = tuple(replace(bar, name=hide_money(bar.name)) for bar in bars)
+        return Live(without_money(report), (), in_flight, tokens_per_second, (), hidden)
     costs = (("this session", cost_of(sums)), ("all time", cost_of(every)))
     grown = tuple(growth) if sums.cost_usd else ()
-    return Live(report, costs, in_flight, tokens_per_second, grown, tuple(limits))
+    return Live(report, costs, in_flight, tokens_per_second, grown, tuple(bars))
 
 
 def live_text(now: Live, *, still: bool = False) -> str:
@@ -119,11 +120,11 @@ def live_text(now: Live, *, still: bool = False) -> str:
     """
     lines = [] if still else [now.now]
     if now.growth:
-        lines.append(f"cost of this session over time: {_bars(now.growth)}")
-    for limit in now.limits:
-        filled = min(round(limit.used * _TEXT_BAR), _TEXT_BAR)
-        bar = "█" * filled + "░" * (_TEXT_BAR - filled)
-        lines.append(f"{limit.name}: {bar} {_percent(limit)}")
+        lines.append(f"cost of this session over time: {_steps(now.growth)}")
+    for bar in now.bars:
+        filled = min(round(bar.used * _TEXT_BAR), _TEXT_BAR)
+        drawn = "█" * filled + "░" * (_TEXT_BAR - filled)
+        lines.append(f"{bar.name}: {drawn} {_percent(bar)}")
     return "\n\n".join(filter(None, (text(now.report), "\n".join(lines))))
 
 
@@ -133,13 +134,13 @@ def live_html(now: Live, *, still: bool = False) -> str:
         f'<div><div style="{_PALE}">{escape(name)}</div><div style="{_BIG}">{escape(cost)}</div></div>'
         for name, cost in now.costs
     )
-    limits = "".join(map(_limit, now.limits))
+    bars = "".join(map(_bar, now.bars))
     moment = "" if still else f'<div style="{_PALE}">{escape(now.now)}</div>'
     head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}{moment}</div>'
-    return f'<div class="nbtokens-live">{head}{limits}{html(now.report)}</div>'
+    return f'<div class="nbtokens-live">{head}{bars}{html(now.report)}</div>'
 
 
-def _bars(growth: tuple[float, ...]) -> str:
+def _steps(growth: tuple[float, ...]) -> str:
     most = growth[-1] or 1.0
     steps = growth if len(growth) <= _TEXT_STEPS else growth[-1 :: -(-len(growth) // -_TEXT_STEPS)][::-1]
     return "".join(_BARS[min(int(value / most * len(_BARS)), len(_BARS) - 1)] for value in steps)
@@ -162,14 +163,14 @@ def _sparkline(growth: tuple[float, ...]) -> str:
     )
 
 
-def _limit(limit: Limit) -> str:
-    width = min(max(limit.used, 0.0), 1.0)
+def _bar(bar: Bar) -> str:
+    width = min(max(bar.used, 0.0), 1.0)
     return (
-        f'<div style="{_ROW}; align-items: center"><div>{escape(limit.name)}</div>'
-        f'<div style="{_TROUGH}"><div style="background: {limit.colour}; width: {width:.0%}; height: 8px; '
-        f'border-radius: 4px"></div></div><div>{escape(_percent(limit))}</div></div>'
+        f'<div style="{_ROW}; align-items: center"><div>{escape(bar.name)}</div>'
+        f'<div style="{_TROUGH}"><div style="background: {bar.colour}; width: {width:.0%}; height: 8px; '
+        f'border-radius: 4px"></div></div><div>{escape(_percent(bar))}</div></div>'
     )
 
 
-def _percent(limit: Limit) -> str:
-    return f"{limit.used:.0%}" + (f", {limit.state}" if limit.state else "")
+def _percent(bar: Bar) -> str:
+    return f"{bar.used:.0%}" + (f", {bar.state}" if bar.state else "")

@@ -112,6 +112,24 @@ def test_calls_in_flight(shell: Shell) -> None:
     assert "tok/s now" in panel.widget.value
 
 
+def test_budget_bars(shell: Shell) -> None:
+    """Each budget has a bar, with what is used of it; a rate has none; `budget off` takes them away."""
+    panel = shell("%tokens live").value
+    shell("ask();")
+    shell("%tokens budget 1000 --per day")
+    shell("%tokens budget --tokens 10m --per minute")
+    wait_until(lambda: "$1,000.00 per day" in panel.widget.value)
+    assert "per minute" not in panel.widget.value
+    shell("%tokens budget 0.1 --per cell --then warn --at 50% warn")
+    wait_until(lambda: "$0.1000 per cell" in panel.widget.value)
+    shell("ask(); ask(); ask(); ask();")
+    wait_until(lambda: ", used up" in panel.widget.value)
+    shell("%tokens hide-cost")
+    wait_until(lambda: "••• per day" in panel.widget.value)
+    shell("%tokens budget off")
+    wait_until(lambda: "per day" not in panel.widget.value)
+
+
 def test_a_late_price(shell: Shell) -> None:
     """A price that comes after its call changes the panel too."""
     panel = shell("%tokens live").value

@@ -8,20 +8,20 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import nbtokens
-from nbtokens.reports.live import Limit, Live, live, live_html, live_text
+from nbtokens.reports.live import Bar, Live, live, live_html, live_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def figures(growth: Sequence[float] = (), limits: Sequence[Limit] = (), *, hide_cost: bool = False) -> Live:
+def figures(growth: Sequence[float] = (), bars: Sequence[Bar] = (), *, hide_cost: bool = False) -> Live:
     return live(
         nbtokens.session(),
         nbtokens.history(),
         in_flight=2,
         tokens_per_second=46.2,
         growth=growth,
-        limits=limits,
+        bars=bars,
         hide_cost=hide_cost,
     )
 
@@ -76,7 +76,7 @@ def test_no_sparkline_of_nothing() -> None:
 )
 def test_budget_bar(used: float, told: str, colour: str, width: str) -> None:
     """It is filled as far as the budget is used, and says so in words where colour says it."""
-    now = figures(limits=[Limit("session, 5 USD", used)])
+    now = figures(bars=[Bar("session, 5 USD", used)])
     html = live_html(now)
     assert f"background: {colour}; width: {width}" in html
     assert f">{told}</div>" in html
@@ -88,10 +88,11 @@ def test_budget_bar(used: float, told: str, colour: str, width: str) -> None:
 def test_hidden_money() -> None:
     """No amount and no shape of the cost is left; tokens are."""
     nbtokens.record(model="m", input_tokens=77, cost_usd=3)
-    now = figures(growth=(1.0, 3.0), hide_cost=True)
+    now = figures(growth=(1.0, 3.0), bars=[Bar("$5.00 per session", 0.6)], hide_cost=True)
     assert "$" not in live_html(now) + live_text(now)
     assert "<svg" not in live_html(now)
     assert "77" in live_html(now)
+    assert "60%" in live_html(now)
 
 
 def test_still() -> None:
