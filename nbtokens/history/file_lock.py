@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -118,18 +119,21 @@ class LockedFile:
         return None
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back. Never raises: what was written under it is written."""
         try:
             if self.descriptor >= 0:
                 _unlock(self.descriptor)
+        except OSError:
+            self.close()  # which gives it back, too
         finally:
             self._threads.release()
 
     def close(self) -> None:
         """Close the file, and with it the lock; the next `acquire` opens it anew."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+            descriptor, self.descriptor = self.descriptor, -1
+            with suppress(OSError):  # closed all the same
+                os.close(descriptor)
 
     def _status(self) -> os.stat_result | None:
         """The status of the file that has the name now; None if that is not the open one."""

@@ -1,0 +1,157 @@
+"""Processes that are killed, and disks that fail, while they write: what was acknowledged is in the file, once."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from ledgers import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from opened import Opened
+
+    from nbtokens.record import Record
+
+_KILLED = 12
+
+_APPENDS_UNTIL_KILLED = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from nbtokens.history.store import Store
+from nbtokens.record import Record, new_id
+
+store = Store(Path(sys.argv[1]), print)
+while True:
+    record = Record(v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), operation="x" * 3000)
+    store.append(record)
+    if not store.waiting:
+        os.write(1, record.id.encode() + b"\\n")
+"""
+
+_APPENDS_ON_A_BAD_DISK = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from nbtokens.history.store import Store
+from nbtokens.record import Record
+
+store = Store(Path(sys.argv[1]), lambda told: print(told, file=sys.stderr), durable=True)
+for number in range(40):
+    store.append(Record(v=1, kind="call", id=str(number), started_at=datetime.now(UTC), input_tokens=1))
+for _ in range(40):
+    store.flush()
+print(store.waiting, store.totals().sums().calls)
+"""
+
+
+def test_killed_at_any_moment(history: Opened, make_record: Callable[..., Record]) -> None:
+    """Two processes append, and one is killed at some moment, again and again: what it had told of is in the file."""
+    history.store.append(make_record())
+    told: list[str] = []
+    chance = random.Random(7)
+    for _ in range(_KILLED):
+        command = [sys.executable, "-c", _APPENDS_UNTIL_KILLED, str(history.folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as process:
+            assert process.stdout is not None
+            told.append(process.stdout.readline().decode().strip())
+            time.sleep(chance.random() * 0.02)
+            process.kill()
+            told += [line for line in process.stdout.read().decode().split("\n")[:-1] if line]
+        history.store.append(make_record())
+        assert history.store.waiting == 0
+    ids = history.ids()
+    assert len(told) > _KILLED
+    assert set(told) <= set(ids)
+    assert len(set(ids)) == len(ids) == history.store.totals().sums().calls
+
+
+@cache
+def _may_inject() -> bool:
+    """Whether strace is there, and may make system calls fail."""
+    if shutil.which("strace") is None:
+        return False
+    command = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "pwrite64:error=ENOSPC:when=3+4",
+        "pwrite64:error=EIO:when=2+3",
+        "pwrite64:error=EIO:when=1+3",
+        "fsync:error=EIO:when=2+3",
+        "fsync:error=ENOSPC:when=1+2",
+        "flock:error=ENOLCK:when=5+4",
+        "ftruncate:error=EIO:when=1+1",
+    ],
+)
+def test_a_failing_disk(fault: str, history: Opened, path: Path) -> None:
+    """System calls that fail now and then lose nothing, double nothing and leave the file valid; the user is told."""
+    if not _may_inject():
+        pytest.skip("strace is missing, or may not trace here")
+    name = fault.partition(":")[0]
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={fault}"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", _APPENDS_ON_A_BAD_DISK, str(history.folder)],
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "0 40\n", done.stderr
+    assert [int(row["id"]) for row in json.loads(path.read_bytes())] == list(range(40))
+    assert ("can't be written" in done.stderr) == (name != "ftruncate")
+
+
+def test_interrupted_while_it_writes(
+    history: Opened, make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt in the middle of an append leaves the file valid, and the record is written with the next one."""
+    from nbtokens.history import journal  # noqa: PLC0415 - patched here only
+
+    first, second, third = make_record(), make_record(), make_record()
+    history.store.append(first)
+
+    def interrupted(descriptor: int, data: bytes, at: int) -> int:
+        real(descriptor, data[:50], at)
+        monkeypatch.setattr(journal, "_write_at", real)
+        raise KeyboardInterrupt
+
+    real = journal._write_at
+    monkeypatch.setattr(journal, "_write_at", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        history.store.append(second)
+    assert history.ids() == [first.id]
+    history.store.append(third)
+    assert history.ids() == [first.id, second.id, third.id]
+
+
+def test_durable_means_on_the_disk(history: Opened, path: Path) -> None:
+    """With `durable` each record is followed by an fsync before `append` returns."""
+    if not _may_inject():
+        pytest.skip("strace is missing, or may not trace here")
+    log = path.with_name("strace.txt")
+    subprocess.run(
+        ["strace", "-f", "-o", log, "-e", "trace=pwrite64,fsync", sys.executable, "-c", _APPENDS_ON_A_BAD_DISK,
+         str(history.folder)],
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    calls = [
+        line.split()[1].partition("(")[0]
+        for line in log.read_text().splitlines()
+        if "pwrite64(" in line or "fsync(" in line
+    ]
+    assert calls == ["pwrite64", "fsync"] * 40
