@@ -53,6 +53,11 @@ class Budgets:
         self._of_cells: dict[tuple[str | None, int | None], Amounts] = {}
         self._latest: deque[tuple[float, Amounts]] = deque()
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held for ever, and the calls in flight are the parent's."""
+        self._lock = threading.Lock()
+        self._in_flight = WeakKeyDictionary()
+
     def add(self, limit: Limit) -> None:
         """Set a limit. Another one for the same period is replaced."""
         self.limits = [one for one in self.limits if one.per != limit.per] + [limit]

@@ -114,6 +114,11 @@ class Meter:
             for record in self._stored.records(exchange, route, self._to_record):
                 self._keep(record, exchange.place.scopes)
 
+    def after_fork(self) -> None:
+        """In a forked child: what waits for a price or an answer is the parent's to keep."""
+        self._late.clear()
+        self._stored.after_fork()
+
     def settle_pending(self) -> None:
         """Nothing comes after: keep the calls whose answers were never fetched."""
         for record in self._stored.unanswered():

@@ -23,6 +23,10 @@ class ResponseIds:
         self._ids: set[str] = set()
         self._lock = threading.Lock()
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may be held for ever by a thread of the parent's."""
+        self._lock = threading.Lock()
+
     def claim(self, response_id: str) -> bool:
         """Whether an answer is new; from here on it isn't."""
         with self._lock:

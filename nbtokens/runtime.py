@@ -314,6 +314,9 @@ class Runtime:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
         self._lock = RLock()
         self._writer.after_fork()
+        self.budgets.after_fork()
+        if self._meter is not None:
+            self._meter.after_fork()
         self.activity.after_fork()
         self.subscribers = []  # their panels and threads are the parent's
         self.session.after_fork()

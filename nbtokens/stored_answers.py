@@ -47,6 +47,11 @@ class StoredAnswers:
         self._ids = ResponseIds(recorded)
         self._awaited: dict[str, Record] = {}
 
+    def after_fork(self) -> None:
+        """In a forked child: the answers that are awaited are the parent's to keep."""
+        self._ids.after_fork()
+        self._awaited.clear()
+
     def await_answer(self, record: Record) -> bool:
         """Keep back the record of a request that was only accepted; False if its answer couldn't be known again."""
         if record.response_id is None or len(self._awaited) >= _MOST_WAITING:

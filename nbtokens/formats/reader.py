@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -48,27 +47,26 @@ class Reader:
         self._progress = [f"{inside}{path}" for path in table.fields.get(_PROGRESS, ()) for inside in prefixes]
         self._errors = [*(f"{inside}{_ERROR}" for inside in prefixes), *table.errors]
         self._usage_at = [f"{inside}{path}" for path in table.usage_at for inside in prefixes]
+        self._made: tuple[Selection, UsageReader] | None = None
         self._text = [steps(path) for path in table.text]
         self._text_streamed = [steps(path) for path in table.text_streamed]
 
-    # Of some sixty formats a notebook speaks one or two; the others cost nothing.
-    @cached_property
-    def _usage(self) -> UsageReader:
-        return UsageReader(self.table)
+    def _make(self) -> tuple[Selection, UsageReader]:
+        """What reads the bodies. Of some sixty formats a notebook speaks one or two; the others cost nothing.
 
-    @cached_property
-    def _selection(self) -> Selection:
+        Not a `cached_property`: before Python 3.12 these share a lock, which a forked child may find held for ever.
+        """
+        table = self.table
         named = (path for _, paths in self._fields for path in paths)
         scalars = dict.fromkeys([*named, *self._progress, _EVENT_TYPE, _OBJECT])
-        return Selection(
-            [
-                *(Leaf(path, str) for path in scalars),
-                *(Leaf(path, dict) for path in self._usage_at),
-                *(Leaf(path, object) for path in (*self._errors, *self.table.usage_else, _CODE)),
-                *(Leaf(path, float) for path in self.table.usage_scalars),
-            ],
-            every=self.table.usage_summed,
-        )
+        leaves = [
+            *(Leaf(path, str) for path in scalars),
+            *(Leaf(path, dict) for path in self._usage_at),
+            *(Leaf(path, object) for path in (*self._errors, *table.usage_else, _CODE)),
+            *(Leaf(path, float) for path in table.usage_scalars),
+        ]
+        self._made = made = (Selection(leaves, every=table.usage_summed), UsageReader(table))
+        return made
 
     def model_in(self, path: str) -> str | None:
         """The model that the path of a URL names, or the deployment of one."""
@@ -91,11 +89,12 @@ class Reader:
         found = documents(exchange.body)
         values: dict[str, Any] = {}
         parts: list[dict[str, Any]] = []
-        whole = self._selection.read(found.texts, values, parts) and bool(found.texts)
+        selection, usages = self._made or self._make()
+        whole = selection.read(found.texts, values, parts) and bool(found.texts)
         error = self._error(exchange, values, readable=whole or bool(values))
         asked = self._asked(request) or asked
         call_type = self._call_type(request, asked)
-        usage, raw = self._usage.read(parts, values, exchange.response_headers)
+        usage, raw = usages.read(parts, values, exchange.response_headers)
         if usage is not None and usage.output_tokens is None and call_type in _WRITE_NOTHING:
             usage = msgspec.structs.replace(usage, output_tokens=0)
         ended = found.done or values.get(_EVENT_TYPE) in table.last_events
