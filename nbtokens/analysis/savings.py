@@ -28,13 +28,15 @@ SHORT_OUTPUT: Final = 100
 SHORT_INPUT: Final = 1000
 LEAST_SHORT: Final = 20
 BULK: Final = 100
-_SECONDS_PER_HOUR: Final = 3600
 _ZERO: Final = Decimal(0)
 
 Pricer: TypeAlias = "Callable[[Order], Price]"
 """What a call costs."""
 Siblings: TypeAlias = "Callable[[str, str | None], list[str]]"
 """(model, provider) -> other models that may do the same."""
+
+_Kind: TypeAlias = tuple[str | None, str | None]
+"""An operation and a model."""
 
 _KEEP: Final = {
     "identical": "requests that had been answered before: keep the answers, in a dict or on disk",
@@ -103,10 +105,10 @@ class Waste:
         self._answered: dict[str, tuple[object, ...]] = {}
         self._repeated: dict[tuple[str, str], _Some] = defaultdict(_Some)
         self._failed: dict[str, _Some] = defaultdict(_Some)
-        self._truncated: dict[str, _Some] = defaultdict(_Some)
+        self._truncated: dict[_Kind, _Some] = defaultdict(_Some)
         self._prefixes: dict[tuple[str, str], _Prefix] = defaultdict(_Prefix)
         self._short: dict[str, _Some] = defaultdict(_Some)
-        self._hours: dict[tuple[str, int], _Some] = defaultdict(_Some)
+        self._hours: dict[tuple[_Kind, int, int], _Some] = defaultdict(_Some)
 
     def look(self, record: Record) -> None:
         """Take the next record in. What is no call, or has no price, says nothing."""
@@ -118,14 +120,14 @@ class Waste:
         if record.request_hash is not None and self._is_repeated(record, record.request_hash):
             return
         if record.finish_reason in CUT_OFF:
-            self._truncated[_where(record)].add(record)
+            self._truncated[_kind(record)].add(record)
         if record.call_type != "embeddings":
             self._look_at_prefix(record)
             if _is_short(record):
                 self._short[_model(record)].add(record)
         if not record.stream and record.service_tier != "batch":
-            hour = int(record.started_at.timestamp()) // _SECONDS_PER_HOUR
-            self._hours[_where(record), hour].add(record)
+            at = record.started_at
+            self._hours[_kind(record), at.toordinal(), at.hour].add(record)
 
     def savings(self, price: Pricer, siblings: Callable[[str, str | None], list[str]]) -> list[Saving]:
         """What it comes to, the greatest first; nothing for which there is too little evidence.
@@ -153,11 +155,11 @@ class Waste:
                 self._answered[fingerprint] = (cell, run)
             return False
         if record.call_type == "embeddings":
-            self._repeated["embeddings", _where(record)].add(record)
+            self._repeated["embeddings", _where(_kind(record))].add(record)
         elif record.cell is not None and before[0] == cell and before[1] != run:
             self._repeated["rerun", f"{record.notebook or ''} [{record.cell}]".strip()].add(record)
         else:
-            self._repeated["identical", _where(record)].add(record)
+            self._repeated["identical", _where(_kind(record))].add(record)
         return True
 
     def _look_at_prefix(self, record: Record) -> None:
@@ -183,10 +185,10 @@ class Waste:
                     f"{some.calls:,} calls failed, were retried or given up, and cost {usd(some.cost)} all the same."
                 )
                 yield Saving("failed", model, some.calls, some.cost, at_most=False, advice=advice)
-        for where, some in self._truncated.items():
+        for kind, some in self._truncated.items():
             if some.calls >= LEAST_CALLS:
                 advice = f"{some.calls:,} answers were cut off at max_tokens: raise it, or ask for shorter answers."
-                yield Saving("truncated", where, some.calls, some.cost, at_most=True, advice=advice)
+                yield Saving("truncated", _where(kind), some.calls, some.cost, at_most=True, advice=advice)
 
     def _of_prefixes(self, price: Pricer) -> Iterator[Saving]:
         """By model: an upper bound, since a leading block is at most as long as the shortest request with it."""
@@ -223,20 +225,22 @@ class Waste:
                 yield Saving("cheaper", model, some.calls, now - cheaper[0], at_most=False, advice=advice)
 
     def _of_bulk(self, price: Pricer) -> Iterator[Saving]:
-        bulks: dict[str, _Some] = {}
-        for (where, _), some in self._hours.items():
+        bulks: dict[_Kind, _Some] = {}
+        for (kind, _, _), some in self._hours.items():
             if some.calls >= BULK:
-                bulk = bulks.setdefault(where, _Some())
+                bulk = bulks.setdefault(kind, _Some())
                 bulk.calls, bulk.cost = bulk.calls + some.calls, bulk.cost + some.cost
                 bulk.input, bulk.output, bulk.example = bulk.input + some.input, bulk.output + some.output, some.example
-        for where, some in bulks.items():
+        for kind, some in bulks.items():
             now, batch = some.priced(price), some.priced(price, tier="batch")
             if now and batch is not None and batch < now:
                 advice = (
                     f"{some.calls:,} calls came {BULK} or more in an hour and were not streamed: the provider's batch "
                     f"API takes {100 * batch / now:.0f} % of the price, where an answer may wait."
                 )
-                yield Saving("batch", where, some.calls, some.cost * (1 - batch / now), at_most=False, advice=advice)
+                yield Saving(
+                    "batch", _where(kind), some.calls, some.cost * (1 - batch / now), at_most=False, advice=advice
+                )
 
 
 def _price_of(
@@ -276,5 +280,10 @@ def _model(record: Record) -> str:
     return record.model or record.request_model or "(no model)"
 
 
-def _where(record: Record) -> str:
-    return f"{record.operation}, {_model(record)}" if record.operation else _model(record)
+def _kind(record: Record) -> _Kind:
+    return record.operation, record.model or record.request_model
+
+
+def _where(kind: _Kind) -> str:
+    operation, model = kind
+    return f"{operation}, {model or '(no model)'}" if operation else model or "(no model)"
