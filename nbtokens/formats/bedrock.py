@@ -31,6 +31,7 @@ CONVERSE: Final = Format(
     api="aws.bedrock.converse",
     call_type="chat",
     path=_MODEL + r"/(?:converse|converse-stream)",
+    request_models=(),
     request_keys=(("messages",),),
     fields={
         "finish_reason": ("stopReason",),
@@ -73,6 +74,7 @@ INVOKE: Final = Format(
     api="aws.bedrock.invoke",
     call_type="chat",
     path=_MODEL + r"/(?:invoke|invoke-with-response-stream)",
+    request_models=(),
     call_types_by_model=(("embed", "embeddings"), ("rerank", "rerank")),  # Titan's have the same keys for all
     call_types=(("inputText", "text_completion"), ("texts", "embeddings"), ("query", "rerank"), ("taskType", "image")),
     fields={

@@ -17,6 +17,7 @@ GENERATE_CONTENT: Final = Format(
     api="google.generate_content",
     call_type="generate_content",
     path=_MODEL + r":(?:generateContent|streamGenerateContent)",
+    request_models=(),  # the request may repeat it, as `models/...`
     request_keys=(("contents",),),
     fields={
         "response_id": ("responseId",),
@@ -56,6 +57,7 @@ EMBED_CONTENT: Final = Format(
     api="google.embed_content",
     call_type="embeddings",
     path=_MODEL + r":(?:embedContent|batchEmbedContents)",
+    request_models=(),
     request_keys=(("content", "requests"),),
     usage_at=("usageMetadata",),
     usage=(("promptTokenCount", "input_tokens"),),

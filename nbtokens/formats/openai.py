@@ -81,8 +81,9 @@ DATABRICKS: Final = replace(
     call_types=(("messages", "chat"), ("prompt", "text_completion"), ("input", "embeddings")),
     prompt=("tools", "prompt", "input", "messages"),
 )
-VERTEX_MISTRAL: Final = replace(
-    CHAT, path=r"/publishers/(?:mistralai|meta|ai21)/models/(?P<model>[^/:]+):(?:rawPredict|streamRawPredict)"
+VERTEX_OTHERS: Final = replace(
+    CHAT,
+    path=r"/publishers/(?!anthropic/|google/)[^/]+/models/(?P<model>[^/:]+):(?:rawPredict|streamRawPredict)",
 )
 # https://docs.perplexity.ai/api-reference/async-chat-completions-post
 ASYNC_CHAT: Final = replace(
@@ -242,7 +243,7 @@ FORMATS: Final = (
     CHAT,
     WRITER_CHAT,
     DATABRICKS,
-    VERTEX_MISTRAL,
+    VERTEX_OTHERS,
     RETRIEVED_CHAT,
     COMPLETIONS,
     RESPONSES,

@@ -23,6 +23,7 @@ _MOST_SHAPES: Final = 256
 _CONDITION: Final = re.compile(r"\[(\w+)=(\w+)\]\Z")
 _PARTS: Final = "calls"
 _ITERATIONS: Final = "iterations"
+_REASONING: Final = "reasoning_tokens"
 _PASSES: Final = frozenset({"message", "compaction", "fallback_message"})
 
 
@@ -185,12 +186,15 @@ def _whole(value: Any) -> int | None:  # noqa: ANN401 - usage objects hold anyth
 def _take_in(counts: dict[str, int], raw: Object, total: int) -> None:
     """Include what a provider counts beside input and output, and only its own total tells.
 
-    xAI's chat leaves reasoning out of `completion_tokens`, Mistral's leaves audio out of `prompt_tokens`.
+    xAI's chat leaves reasoning out of `completion_tokens`, Mistral's leaves audio out of `prompt_tokens`. Perplexity's
+    research reports reasoning apart from all, the total too; where it is among the details of the output, it is in it.
     """
     written = counts.get("output_tokens", 0)
     reasoning = counts.get("reasoning_output_tokens", 0)
     beside = total - counts.get("input_tokens", 0) - written
-    if reasoning and (reasoning == beside or reasoning > written):
+    if "output_tokens" not in counts and 0 <= beside < total:  # a prompt that was only echoed
+        counts["output_tokens"] = beside
+    elif reasoning and (reasoning == beside or (reasoning > written and _REASONING in raw)):
         counts["output_tokens"] = written + reasoning
     elif beside > 0 and (beside == counts.get("input_audio_tokens") or raw.get("prompt_audio_seconds")):
         counts["input_tokens"] = counts.get("input_tokens", 0) + beside

@@ -83,6 +83,13 @@ _INTERACT: Final = Case(
 CASES: Final = (
     _PLAIN,
     _STREAM,
+    replace(
+        _PLAIN,
+        name="gemini that repeats its model",
+        sent={**_ASKED, "model": "models/asked-model"},
+        body=plain(part("Because.", USAGE, modelVersion=None)),
+        model="asked-model",
+    ),
     replace(_PLAIN, name="vertex", url=f"{_VERTEX}:generateContent", provider="gcp.vertex_ai"),
     replace(_STREAM, name="vertex stream", url=f"{_VERTEX}:streamGenerateContent?alt=sse", provider="gcp.vertex_ai"),
     replace(_STREAM, name="gemini stream as an array", url=f"{_MODELS}:streamGenerateContent", body=_ARRAY),

@@ -67,6 +67,15 @@ CASES: Final = (
         call_type="text_completion",
     ),
     case(
+        "openai completions that only echo",
+        f"{OPENAI}/completions",
+        {**_PROMPT, "echo": True, "max_tokens": 0},
+        plain({**_OLD, "usage": {"prompt_tokens": 5, "total_tokens": 5}}),
+        "openai",
+        "openai.completions",
+        tokens=tokens(5, 0),
+    ),
+    case(
         "openai completions stream",
         f"{OPENAI}/completions",
         {**_PROMPT, "stream": True},

@@ -83,6 +83,27 @@ _CHATS: Final = (
         "groq",
         sent=STREAMED,
     ),
+    chat(
+        "vertex mistral",
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/mistralai/models"
+        "/mistral-small-2503:rawPredict",
+        completion(),
+        "gcp.vertex_ai",
+    ),
+    chat(
+        "openrouter, where reasoning is counted otherwise than output",
+        "https://openrouter.ai/api/v1/chat/completions",
+        completion({**USAGE, "completion_tokens_details": {"reasoning_tokens": 12}}),
+        "openrouter",
+        tokens=tokens(19, 10, reasoning=12),
+    ),
+    chat(
+        "perplexity research",
+        "https://api.perplexity.ai/chat/completions",
+        completion({**USAGE, "citation_tokens": 7, "num_search_queries": 3, "reasoning_tokens": 50}),
+        "perplexity",
+        tokens=tokens(19, 60, reasoning=50),
+    ),
     chat("groq chat", "https://api.groq.com/openai/v1/chat/completions", completion(x_groq={"id": "req_1"}), "groq"),
     chat(
         "deepseek chat",
