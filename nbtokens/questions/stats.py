@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nbtokens.analysis.media import media_of
 from nbtokens.analysis.selection import KNOWN, Selection, in_totals
 from nbtokens.analysis.token_stats import TokenStats, stats_of_records, stats_of_totals
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
-from nbtokens.reports.token_stats import stats_report
+from nbtokens.reports.token_stats import stats_report, with_media
 
 if TYPE_CHECKING:
     import argparse
@@ -30,11 +31,14 @@ class Stats:
             metavar="WHAT",
             help=f"group by {', '.join(KNOWN)}, or the name of a tag; may be given more than once",
         )
+        parser.add_argument("--media", action="store_true", help="pages and images too, read from every record")
         add_selection(parser)
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The statistics, from totals where these can tell, else from the records."""
-        return Answer(stats_report(stats_of(history, selection(arguments), arguments.by or USUAL)))
+        which = selection(arguments)
+        report = stats_report(stats_of(history, which, arguments.by or USUAL))
+        return Answer(with_media(report, media_of(which.of(history.records()))) if arguments.media else report)
 
 
 def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:

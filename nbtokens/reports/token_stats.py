@@ -11,6 +11,7 @@ from nbtokens.reports.report import Layout, Part, Report, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nbtokens.analysis.media import Media
     from nbtokens.analysis.token_stats import Group, Groups, TokenStats
 
 _SUMMARY: Final = ("count", "avg", "min", "max", "p50", "p95", "p99", "sum")
@@ -165,3 +166,16 @@ def _group_data(group: Group) -> dict[str, Any]:
         "unpriced_calls": every.unpriced_calls,
         "measures": group.summaries if group.measures is not None else None,
     }
+
+
+def with_media(report: Report, media: Mapping[str, Media]) -> Report:
+    """The same report with pages and images."""
+    rows = tuple(
+        (name, count(of.calls), count(of.units or None), count(of.tokens or None), _one_digit(of.tokens_per_unit))
+        for name, of in media.items()
+        if of.calls
+    )
+    columns = ("what", ">calls", ">reported", ">tokens", ">tokens for each")
+    table = Table("Pages and images", columns, rows, "No provider reported any.")
+    data = {name: {"calls": of.calls, "count": of.units, "tokens": of.tokens} for name, of in media.items()}
+    return Report(report.title, (*report.parts, table), {**report.data, "media": data})
