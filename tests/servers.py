@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.close_connection = answer.end != "whole"
 
-    do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names that the base class looks for
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_POST  # noqa: N815 - the names that the base class looks for
 
     def _read(self) -> bytes:
         if self.headers.get("transfer-encoding") != "chunked":
