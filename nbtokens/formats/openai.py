@@ -81,6 +81,10 @@ DATABRICKS: Final = replace(
     call_types=(("messages", "chat"), ("prompt", "text_completion"), ("input", "embeddings")),
     prompt=("tools", "prompt", "input", "messages"),
 )
+# Gemini's thoughts are in the total alone (https://ai.google.dev/gemini-api/docs/openai).
+GOOGLE_CHAT: Final = replace(
+    CHAT, path=r"/chat/completions", providers=("gcp.gemini", "gcp.vertex_ai"), rest="output_tokens"
+)
 VERTEX_OTHERS: Final = replace(
     CHAT,
     path=r"/publishers/(?!anthropic/|google/)[^/]+/models/(?P<model>[^/:]+):(?:rawPredict|streamRawPredict)",
@@ -240,6 +244,7 @@ RETRIEVED_RUN: Final = replace(_RUN, method="GET", path=r"/threads/[\w-]+/runs/[
 
 FORMATS: Final = (
     ASYNC_CHAT,
+    GOOGLE_CHAT,
     CHAT,
     WRITER_CHAT,
     DATABRICKS,

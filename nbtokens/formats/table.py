@@ -38,6 +38,7 @@ class Format:
         usage: rows of (path within the usage object, field of `Usage`). Rows of one field are summed, unless
             they are alternatives, written `a | b`: then the first that is there counts. `[key=value]` goes into
             the elements of a list that are so.
+        rest: the field of `Usage` that counts what `total_tokens` has beside input and output.
         omitted_is_zero: what is left out of a usage object is 0 (protocol buffers do that).
         opaque: the body may be anything (audio, plain text), and is only read where it is JSON.
         countable: whether what is not reported can be counted here: text is, images and sound are not.
@@ -69,6 +70,7 @@ class Format:
     usage_else: tuple[str, ...] = ()
     usage_scalars: tuple[str, ...] = ()
     usage_headers: tuple[tuple[str, str], ...] = ()
+    rest: str | None = None
     omitted_is_zero: bool = False
     opaque: bool = False
     countable: bool = True

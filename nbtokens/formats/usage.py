@@ -69,7 +69,7 @@ class UsageReader:
         self._fill(counts)
         total = raw.get("total_tokens")
         if type(total) is int:
-            _take_in(counts, raw, total)
+            _take_in(counts, raw, total, self._table.rest)
         return Usage(**counts)
 
     def _together(self, parts: list[Object]) -> Object:
@@ -183,7 +183,7 @@ def _whole(value: Any) -> int | None:  # noqa: ANN401 - usage objects hold anyth
     return None
 
 
-def _take_in(counts: dict[str, int], raw: Object, total: int) -> None:
+def _take_in(counts: dict[str, int], raw: Object, total: int, rest: str | None) -> None:
     """Include what a provider counts beside input and output, and only its own total tells.
 
     xAI's chat leaves reasoning out of `completion_tokens`, Mistral's leaves audio out of `prompt_tokens`. Perplexity's
@@ -196,6 +196,8 @@ def _take_in(counts: dict[str, int], raw: Object, total: int) -> None:
         counts["output_tokens"] = beside
     elif reasoning and (reasoning == beside or (reasoning > written and _REASONING in raw)):
         counts["output_tokens"] = written + reasoning
+    elif rest is not None and beside > 0:
+        counts[rest] = counts.get(rest, 0) + beside
     elif beside > 0 and (beside == counts.get("input_audio_tokens") or raw.get("prompt_audio_seconds")):
         counts["input_tokens"] = counts.get("input_tokens", 0) + beside
         counts.setdefault("input_audio_tokens", beside)

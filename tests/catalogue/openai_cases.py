@@ -84,6 +84,13 @@ _CHATS: Final = (
         sent=STREAMED,
     ),
     chat(
+        "gemini chat whose thoughts only the total tells",
+        "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+        completion({**USAGE, "total_tokens": 129}),
+        "gcp.gemini",
+        tokens=tokens(19, 110),
+    ),
+    chat(
         "vertex mistral",
         "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/mistralai/models"
         "/mistral-small-2503:rawPredict",
