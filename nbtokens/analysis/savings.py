@@ -37,6 +37,8 @@ Siblings: TypeAlias = "Callable[[str, str | None], list[str]]"
 
 _Kind: TypeAlias = tuple[str | None, str | None]
 """An operation and a model."""
+_Place: TypeAlias = tuple[str | None, str | None, str | None, int | None]
+"""A notebook, a cell, a session, an execution count."""
 
 _KEEP: Final = {
     "identical": "requests that had been answered before: keep the answers, in a dict or on disk",
@@ -102,7 +104,8 @@ class Waste:
     """Looks at the calls of a history, one after the other, in their order."""
 
     def __init__(self) -> None:
-        self._answered: dict[str, tuple[object, ...]] = {}
+        self._answered: dict[str, _Place] = {}
+        self._places: dict[_Place, _Place] = {}  # each once: of millions of requests no more than that is kept
         self._repeated: dict[tuple[str, str], _Some] = defaultdict(_Some)
         self._failed: dict[str, _Some] = defaultdict(_Some)
         self._truncated: dict[_Kind, _Some] = defaultdict(_Some)
@@ -148,15 +151,15 @@ class Waste:
 
     def _is_repeated(self, record: Record, fingerprint: str) -> bool:
         """Whether the same request was answered before; it is counted where it belongs."""
-        cell, run = (record.notebook, record.cell), (record.session, record.execution_count)
+        place = (record.notebook, record.cell, record.session, record.execution_count)
         before = self._answered.get(fingerprint)
         if before is None:
             if record.complete is not False:
-                self._answered[fingerprint] = (cell, run)
+                self._answered[fingerprint] = self._places.setdefault(place, place)
             return False
         if record.call_type == "embeddings":
             self._repeated["embeddings", _where(_kind(record))].add(record)
-        elif record.cell is not None and before[0] == cell and before[1] != run:
+        elif record.cell is not None and before[:2] == place[:2] and before != place:
             self._repeated["rerun", f"{record.notebook or ''} [{record.cell}]".strip()].add(record)
         else:
             self._repeated["identical", _where(_kind(record))].add(record)
