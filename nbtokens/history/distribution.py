@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     import numpy as np
@@ -85,17 +86,22 @@ class Distribution(msgspec.Struct, array_like=True):
 
     def quantile(self, share: float) -> float | None:
         """The value under which `share` (0 to 1) of all values lie; None where there are none."""
+        return self.quantiles((share,))[0]
+
+    def quantiles(self, shares: Sequence[float]) -> list[float | None]:
+        """The values under which these shares of all values lie, the smallest share first."""
         if not self.count or self.min is None or self.max is None:
-            return None
-        rank = share * (self.count - 1)
+            return [None] * len(shares)
+        found: list[float | None] = []
+        ranks = [share * (self.count - 1) for share in shares]
+        while len(found) < len(ranks) and ranks[len(found)] < self.zeros:
+            found.append(0.0)
         passed = self.zeros
-        if rank < passed:
-            return 0.0
         for key in sorted(self.buckets):
             passed += self.buckets[key]
-            if rank < passed:
-                return min(max(2 * _GAMMA**key / (1 + _GAMMA), self.min), self.max)
-        return self.max
+            while len(found) < len(ranks) and ranks[len(found)] < passed:
+                found.append(min(max(2 * _GAMMA**key / (1 + _GAMMA), self.min), self.max))
+        return found + [self.max] * (len(ranks) - len(found))
 
     def _change(self, key: int, by: int) -> None:
         count = self.buckets.get(key, 0) + by
@@ -106,14 +112,15 @@ class Distribution(msgspec.Struct, array_like=True):
 
     def summary(self) -> dict[str, Any]:
         """count, avg, min, max, p50, p95, p99 and sum; None where there are no values."""
+        p50, p95, p99 = self.quantiles((0.50, 0.95, 0.99))
         return {
             "count": self.count,
             "avg": self.sum / self.count if self.count else None,
             "min": self.min,
             "max": self.max,
-            "p50": self.quantile(0.50),
-            "p95": self.quantile(0.95),
-            "p99": self.quantile(0.99),
+            "p50": p50,
+            "p95": p95,
+            "p99": p99,
             "sum": self.sum,
         }
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SPECIAL: Final = re.compile(r"([`*_\[\]|~$])")
+_ANY: Final = re.compile(r"[`*_\[\]|~$&<>\\]")
 _PLAIN: Final = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
 
 
@@ -28,6 +29,8 @@ def escaped(name: str) -> str:
     An underscore inside of a word means nothing in Markdown and stays as it is. Dollar signs and backslashes
     would begin a formula in JupyterLab, which looks for these before it reads the Markdown.
     """
+    if name.isprintable() and _ANY.search(name) is None:
+        return name
     safe = one_line(name).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\\", "&#92;")
     marked = _PLAIN.sub("\0", safe)
     return _SPECIAL.sub(r"\\\1", marked).replace("\0", "_")
