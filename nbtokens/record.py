@@ -6,11 +6,14 @@ import os
 import random
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from operator import attrgetter
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VERSION: Final = 1
 
@@ -139,11 +142,18 @@ def decode(line: bytes | memoryview) -> Record:
     return record
 
 
-def is_sound(record: Record) -> bool:
-    """Whether a record that was decoded by its types alone needs none of what `decode` does besides."""
-    return record.started_at.tzinfo is UTC and all(cost is None or is_amount(cost) for cost in _costs(record))
+def are_sound(records: Sequence[Record]) -> bool:
+    """Whether records that were decoded by their types alone need none of what `decode` does besides."""
+    if set(map(_zone, records)) - {UTC}:
+        return False
+    amounts = [cost for costs in map(_costs, records) for cost in costs if cost is not None]
+    try:
+        return not amounts or (min(amounts) >= 0 and max(amounts) <= MOST_USD)
+    except InvalidOperation:  # NaN
+        return False
 
 
+_zone: Final = attrgetter("started_at.tzinfo")
 _MONEY: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "saved_cost_usd")
 _costs: Final = attrgetter(*_MONEY)
 

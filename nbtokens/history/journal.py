@@ -24,7 +24,7 @@ from nbtokens.history.layout import (
     read_lots,
     read_records,
 )
-from nbtokens.record import decode, is_sound
+from nbtokens.record import are_sound, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ class Journal:
             return
         with file:
             for lot in read_lots(file, 0, lambda _: None):
-                if lot.records and all(map(is_sound, lot.records)):
+                if lot.records and are_sound(lot.records):
                     yield from lot.records
                 else:
                     yield from (line.record for line in lot.lines())

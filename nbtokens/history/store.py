@@ -130,9 +130,10 @@ class Store:
             waiting = {record.id: record for record in self._waiting_records}
         amended = self.amendments()
         for record in itertools.chain(self.archive.rows(), self.journal.records()):
-            waiting.pop(record.id, None)  # written since
+            if waiting:
+                waiting.pop(record.id, None)  # written since
             if record.kind not in _NO_ROWS:
-                yield folded(record, amended.get(record.id))
+                yield folded(record, amended.get(record.id)) if amended else record
         for record in waiting.values():
             if record.kind not in _NO_ROWS:
                 yield folded(record, amended.get(record.id))
