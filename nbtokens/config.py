@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import getpass
 import os
+import re
 import socket
 import tomllib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 METRICS_FOLDER: Final = ".metrics"
 _MARKS: Final = (METRICS_FOLDER, "nbtokens.toml", "pyproject.toml", ".git")
+_PASSWORD: Final = re.compile(r"(?<=://)([^:/?#]*:).*(@)|((?i:password)=)[^&]*()")
+
+Days: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}d$")]
 
 
 class UserPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         durable: bring each record to the disk itself before the caller goes on, against power cuts.
         keep: for how long rows are kept one by one, as "180d"; older ones become sums. For ever where it is left out.
         capture_content: keep the texts of requests and answers, too.
+        database: the URL of the team's database, to which every record is sent; NBTOKENS_DATABASE overrides it.
+        database_keep: for how long rows are kept there one by one, as "365d"; the sums by day stay. Else for ever.
     """
 
     project: str | None = None
@@ -82,13 +88,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     fallback_encoding: str = "o200k_base"
     durable: bool = False
-    keep: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4}d$")] | None = None
+    keep: Days | None = None
     capture_content: bool = False
+    database: str | None = None
+    database_keep: Days | None = None
 
     @property
     def keep_days(self) -> int | None:
         """How many days rows are kept one by one; None: for ever."""
         return int(self.keep.removesuffix("d")) if self.keep else None
+
+    @property
+    def database_keep_days(self) -> int | None:
+        """How many days the database keeps rows one by one; None: for ever."""
+        return int(self.database_keep.removesuffix("d")) if self.database_keep else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,16 @@ class Config:
     def user(self) -> str | None:
         """Who makes the calls."""
         return self.settings.user or os.environ.get("JUPYTERHUB_USER") or _login()
+
+    @property
+    def database(self) -> str | None:
+        """The URL of the team's database; None where there is none."""
+        return os.environ.get("NBTOKENS_DATABASE") or self.settings.database
+
+    @property
+    def database_shown(self) -> str | None:
+        """The same without its password."""
+        return None if self.database is None else _PASSWORD.sub(r"\1\3***\2", self.database)
 
     @property
     def host(self) -> str:

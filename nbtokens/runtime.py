@@ -23,6 +23,7 @@ from nbtokens.operation_run import OperationRun
 from nbtokens.prices import PriceBook
 from nbtokens.record import Record, new_id
 from nbtokens.rows import Rows
+from nbtokens.shipping import Shipping
 from nbtokens.tokenizers import Tokenizers
 from nbtokens.transports.install import Hooks
 from nbtokens.usage_log import log_call
@@ -62,6 +63,7 @@ class Runtime:
         self._workers = Workers(self)
         self._employers: Config | None = None
         self._writer = Writer(self)
+        self._shipping = Shipping(self.tell)
         self._told: set[str] = set()
         self.notices: list[str] = []
         self.subscribers: list[Callable[[Record], None]] = []
@@ -148,6 +150,7 @@ class Runtime:
             self._writer.start()  # here, for a stream that is collected may not start a thread
             self._hooks.install()
             self._workers.install()
+            self._shipping.start(self.config, self.store.journal)
 
     def disable(self) -> None:
         """Record no more, and leave every client class as it was found."""
@@ -157,6 +160,7 @@ class Runtime:
             if self._meter is not None:
                 self._meter.enabled = False
         self.settle(at_exit=True)  # outside of the lock, which the worker may need to come to its end
+        self._shipping.stop(0)
 
     def work_for(self, config: Config, session_id: str) -> None:
         """Record for another process from here on: with its settings, into its ledger, as its session."""
@@ -317,6 +321,7 @@ class Runtime:
         self.budgets.after_fork()
         if self._meter is not None:
             self._meter.after_fork()
+        self._shipping.after_fork()
         self.activity.after_fork()
         self.subscribers = []  # their panels and threads are the parent's
         self.session.after_fork()

@@ -46,6 +46,7 @@ _CLIENTS: tuple[type, ...] = (
     urllib3.HTTPConnectionPool,
 )
 _SETTINGS_OUTSIDE = (
+    "NBTOKENS_DATABASE",
     "NBTOKENS_DIR",
     "NBTOKENS_RUN_ID",
     "PAPERMILL_RUN_ID",

@@ -50,8 +50,10 @@ def _rows() -> Iterator[tuple[str, str, str]]:
     run = current_run_id()
     of_variable = variable is not None and run == os.environ[variable]
     yield "run_id", run or "(none)", str(variable) if of_variable else "nbtokens.run_id" if run else _DEFAULT
+    outside = "NBTOKENS_DATABASE" if os.environ.get("NBTOKENS_DATABASE") else file
+    yield "database", config.database_shown or "(none)", outside if config.database else _DEFAULT
     for one in msgspec.structs.fields(Settings):
-        if one.name not in ("project", "user"):
+        if one.name not in ("project", "user", "database"):
             yield from _of(one.name, getattr(said, one.name), getattr(Settings(), one.name), file)
 
 

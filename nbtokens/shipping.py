@@ -1,0 +1,56 @@
+"""Sending the history to the team's database in the background, where one is set; where none is, nothing is loaded."""
+
+from __future__ import annotations
+
+import atexit
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbtokens.config import Config
+    from nbtokens.history.journal import Journal
+    from nbtokens.team.background import Background
+
+_LAST_WAIT = 4.0
+
+
+class Shipping:
+    """What sends, while recording is on. At the process's exit it has a few seconds for what is still to be sent.
+
+    Args:
+        tell: says something to the user, each sentence once.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._lock = Lock()
+        self._config: Config | None = None
+        self._background: Background | None = None
+        atexit.register(lambda: self.stop(_LAST_WAIT))
+
+    def start(self, config: Config, journal: Journal) -> None:
+        """Begin, if a database is set and this is not under way."""
+        with self._lock:
+            if config.database is None or (self._background is not None and self._config == config):
+                return
+            self._stop(0.0)
+            from nbtokens.team.background import Background  # noqa: PLC0415 - SQLAlchemy is loaded on its thread
+
+            self._config, self._background = config, Background(self._tell)
+            self._background.start(config, journal)
+
+    def stop(self, seconds: float) -> bool:
+        """Send what is new and end, in the background; wait so long for it, and say whether that was enough."""
+        with self._lock:
+            return self._stop(seconds)
+
+    def _stop(self, seconds: float) -> bool:
+        background, self._background = self._background, None
+        return background is None or background.stop(seconds)
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent sends the rows of both."""
+        self._lock = Lock()
+        self._background = None

@@ -1,0 +1,110 @@
+"""Sums and distributions of rows, worked out by the database, for exactly what `Totals` keeps of a local history."""
+
+from __future__ import annotations
+
+from math import log
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Float, Integer, Label, Select, and_, case, cast, func, or_, select
+
+from nbtokens.history.distribution import RELATIVE_ERROR, Distribution
+from nbtokens.history.sums import MEASURES, Measures
+from nbtokens.team.tables import SUMS, daily, token_usage
+from nbtokens.team.where import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+_row = token_usage.c
+_MULTIPLIER: Final = 1 / log((1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR))
+_is_call: ColumnElement[bool] = _row.kind == "call"
+_is_timed: ColumnElement[bool] = and_(
+    _is_call, _row.status == "ok", func.coalesce(_row.output_tokens, 0) != 0, func.coalesce(_row.duration_s, 0) != 0
+)
+_SPEED: ColumnElement[float] = case((_is_timed, cast(_row.output_tokens, Float) / _row.duration_s))
+_is_unpriced: ColumnElement[bool] = and_(
+    _row.cost_usd.is_(None),
+    or_(_row.status == "ok", func.coalesce(_row.input_tokens, 0) != 0, func.coalesce(_row.output_tokens, 0) != 0),
+)
+_is_hit: ColumnElement[bool] = _row.kind == "cache_hit"
+_is_run: ColumnElement[bool] = _row.kind == "run"
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _sum(column: ColumnElement[Any], condition: ColumnElement[bool] = _is_call) -> ColumnElement[Any]:
+    return func.sum(case((condition, column)))
+
+
+_SUMS: Final[dict[str, ColumnElement[Any]]] = {
+    "calls": _count(_is_call),
+    "failed_calls": _count(and_(_is_call, _row.status == "error")),
+    "unpriced_calls": _count(and_(_is_call, _is_unpriced)),
+    "priced_calls": _count(and_(_is_call, _row.cost_usd.is_not(None))),
+    "priced_tokens": _sum(_row.total_tokens, and_(_is_call, _row.cost_usd.is_not(None))),
+    "estimated_calls": _count(and_(_is_call, _row.usage_source == "estimated")),
+    "incomplete_calls": _count(and_(_is_call, _row.complete.is_(False))),
+    "cache_hits": _count(_is_hit),
+    "saved_tokens": _sum(_row.total_tokens, _is_hit),
+    "saved_cost_usd": _sum(_row.saved_cost_usd, _is_hit),
+    "runs": _count(_is_run),
+    "runs_without_calls": _count(and_(_is_run, func.coalesce(_row.calls, 0) == 0)),
+    "timed_output_tokens": _sum(_row.output_tokens, _is_timed),
+    "timed_s": _sum(_row.duration_s, _is_timed),
+    "first_at": func.min(case((_is_call, _row.started_at)), type_=_row.started_at.type),
+    "last_at": func.max(case((_is_call, _row.started_at)), type_=_row.started_at.type),
+}
+
+
+def sums_of_rows(by: Sequence[Label[Any]], condition: ColumnElement[bool]) -> Select[Any]:
+    """The sums of the rows of each group, named as `Sums` does. Sums of what was archived as `rollup` are not in it."""
+    sums = [(_SUMS[name] if name in _SUMS else _sum(_row[name])).label(name) for name in SUMS]
+    return select(*by, *sums).where(condition, _row.kind.in_(("call", "cache_hit", "run"))).group_by(*by)
+
+
+def sums_of_days(by: Sequence[ColumnElement[Any]], condition: ColumnElement[bool]) -> Select[Any]:
+    """The same from the sums of days."""
+    combine: dict[str, Any] = {"first_at": func.min, "last_at": func.max}
+    sums = [combine.get(name, func.sum)(daily.c[name]).label(name) for name in SUMS]
+    return select(*by, *sums).where(condition).group_by(*by)
+
+
+_VALUES: Final[dict[str, ColumnElement[Any]]] = {
+    name: _SPEED if name == "tokens_per_second" else _row[name] for name in MEASURES
+}
+
+
+def measures_of_rows(
+    connection: Connection, by: Sequence[Label[Any]], condition: ColumnElement[bool]
+) -> dict[tuple[Any, ...], Measures]:
+    """The distributions of the calls that succeeded, of each group, counted into their buckets by the database."""
+    found: dict[tuple[Any, ...], Measures] = {}
+    for name, column in _VALUES.items():
+        value = cast(column, Float)
+        positive = case((value > 0, value))
+        bucket = cast(func.ceil(func.ln(positive) * _MULTIPLIER), Integer).label("bucket")
+        query = (
+            select(*by, bucket, func.count(), func.sum(value), func.min(value), func.max(value))
+            .where(condition, _is_call, _row.status == "ok", value.is_not(None))
+            .group_by(*by, bucket)
+        )
+        for *group, number, count, total, least, most in connection.execute(query):
+            measures = found.setdefault(tuple(group), Measures())
+            _take(getattr(measures, name), number, count, total, least, most)
+    return found
+
+
+def _take(  # noqa: PLR0913, PLR0917 - what a row has
+    into: Distribution, bucket: int | None, count: int, total: float, least: float, most: float
+) -> None:
+    buckets = {} if bucket is None else {int(bucket): int(count)}
+    into.merge(Distribution(int(count), float(total), least, most, int(count) if bucket is None else 0, buckets))
+
+
+def model_label() -> Label[Any]:
+    """The model of a row, for grouping."""
+    return MODEL.label("model")

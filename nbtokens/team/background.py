@@ -1,0 +1,83 @@
+"""The thread that keeps the database up to date while calls go on. No call waits for it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.errors import ConfigError, NbtokensError
+from nbtokens.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbtokens.config import Config
+    from nbtokens.history.journal import Journal
+    from nbtokens.team.shipper import Shipper
+
+EVERY: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+
+
+class Background:
+    """Ships every second what is new; after a failure it waits longer each time, a minute at most.
+
+    Args:
+        tell: says something to the user, each sentence once.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._stop = threading.Event()
+        self._asked = threading.Event()
+        self._done = threading.Event()
+
+    def start(self, config: Config, journal: Journal) -> None:
+        """Begin. Everything else is done on the thread, for imports and connections take their time."""
+        thread = threading.Thread(target=self._run, args=(config, journal), name="nbtokens-shipper", daemon=True)
+        thread.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Send what is new once more and end, for which it has so many seconds; whether they were enough."""
+        self._stop.set()
+        self._asked.set()
+        return self._done.wait(seconds)
+
+    def _run(self, config: Config, journal: Journal) -> None:
+        with guarded:
+            try:
+                shipper = _shipper(config, journal)
+            except NbtokensError as error:
+                self._tell(f"{error} The records stay in {journal.path}, and are sent once the database can be used.")
+            else:
+                self._ship_until_stopped(shipper)
+                shipper.close()
+        self._done.set()
+
+    def _ship_until_stopped(self, shipper: Shipper) -> None:
+        pause = EVERY
+        while True:
+            last = self._stop.is_set()
+            try:
+                shipper.ship()
+                pause = EVERY
+            except NbtokensError:  # the doctor tells of it
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except OSError:  # the folder can't be written
+                pause = _LONGEST_PAUSE
+            if last:
+                return
+            self._asked.wait(pause)
+            self._asked.clear()
+
+
+def _shipper(config: Config, journal: Journal) -> Shipper:
+    try:
+        from nbtokens.team.shipper import Shipper  # noqa: PLC0415 - SQLAlchemy, on this thread
+    except ImportError as error:
+        raise ConfigError(
+            f"[tool.nbtokens] database is set, but {error.name} is missing: pip install 'nbtokens[team]'."
+        ) from error
+    assert config.database is not None
+    keep_days = config.settings.database_keep_days
+    return Shipper(journal, config.folder, config.database, config.root, keep_days=keep_days)

@@ -1,0 +1,75 @@
+"""Months of `token_usage` as partitions, on PostgreSQL: made when the first record of a month comes, dropped whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, text
+
+from nbtokens.team.tables import token_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+LOCK: Final = 0x6E62_746F_6B65  # "nbtoke": the number of the advisory lock under which the schema changes
+_TABLE: Final = "token_usage"
+_DECEMBER: Final = 12
+_LAST_YEAR: Final = 9999
+_PARTITIONS: Final = text(
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+    "WHERE i.inhparent = 'token_usage'::regclass"
+)
+
+
+def can_partition(connection: Connection) -> bool:
+    """Whether the server is PostgreSQL itself or an extension of it; others that speak its protocol have other ways."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return "CockroachDB" not in str(connection.scalar(text("SELECT version()")))
+
+
+def is_partitioned(connection: Connection) -> bool:
+    """Whether `token_usage` has partitions here."""
+    if connection.dialect.name != "postgresql":
+        return False
+    kind = connection.scalar(text("SELECT relkind FROM pg_class WHERE oid = to_regclass('token_usage')"))
+    return kind in {"p", b"p"}
+
+
+def make_partitions(connection: Connection, months: Iterable[tuple[int, int]]) -> None:
+    """Make the partitions of some months, (year, month), that are not there yet.
+
+    For a transaction of its own: it keeps all readers out for a moment.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+    known = set(connection.scalars(_PARTITIONS))
+    for year, month in sorted(months):
+        name = _name(year, month)
+        if name not in known:
+            low, high = _bounds(year, month)
+            connection.execute(text(f"CREATE TABLE {name} PARTITION OF {_TABLE} FOR VALUES FROM ({low}) TO ({high})"))
+
+
+def drop_before(connection: Connection, moment: datetime) -> None:
+    """Drop what began before a moment: whole months, and the rows of the month that it is in. The sums stay."""
+    if is_partitioned(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+        for name in sorted(connection.scalars(_PARTITIONS)):
+            if name < _name(moment.year, moment.month):
+                connection.execute(text(f"DROP TABLE {name}"))
+    connection.execute(delete(token_usage).where(token_usage.c.started_at < moment))
+
+
+def _name(year: int, month: int) -> str:
+    return f"{_TABLE}_{year:04d}_{month:02d}"
+
+
+def _bounds(year: int, month: int) -> tuple[str, str]:
+    low = f"'{year:04d}-{month:02d}-01T00:00:00Z'"
+    if (year, month) == (_LAST_YEAR, _DECEMBER):
+        return low, "MAXVALUE"
+    year, month = (year + 1, 1) if month == _DECEMBER else (year, month + 1)
+    return low, f"'{year:04d}-{month:02d}-01T00:00:00Z'"

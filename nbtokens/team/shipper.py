@@ -1,0 +1,199 @@
+"""Sends the history's rows to the database. The file is the write-ahead log: what is in it is sent, once or more often.
+
+A row has its place in the database by its id, so that sending it again changes nothing. A file that was written anew
+is sent again from its beginning; what is in the database and in it no more is removed there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from nbtokens.errors import NbtokensError
+from nbtokens.folder import make_folder
+from nbtokens.history.archive import Archive, marker_of
+from nbtokens.history.file_lock import LockedFile
+from nbtokens.team import partitions, writing
+from nbtokens.team.database import open_database
+from nbtokens.team.progress import Progress, witness_of
+from nbtokens.team.schema import bring_up_to_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from nbtokens.history.journal import Journal
+    from nbtokens.record import Record
+
+LOCK_NAME: Final = "shipping.lock"
+BATCH: Final = 1000
+
+
+class Shipper:
+    """Sends one history to one database. Of many processes that share the history, one at a time does it.
+
+    Args:
+        journal: the history's file.
+        folder: the ledger's folder.
+        url: the database.
+        root: what an SQLite file's path is relative to.
+        keep_days: rows that are older are not kept in the database; their sums are.
+
+    Raises:
+        ConfigError: the URL is none, or its driver is missing.
+    """
+
+    def __init__(self, journal: Journal, folder: Path, url: str, root: Path, *, keep_days: int | None = None) -> None:
+        self._journal, self._folder, self._url, self._keep_days = journal, folder, url, keep_days
+        self._engine: Engine = open_database(url, root, writing=True)
+        self._lock = LockedFile(folder / LOCK_NAME, lambda: make_folder(folder), lambda _: None)
+        self._is_ready = self._has_partitions = False
+        self._months: set[tuple[int, int]] = set()
+        self._retained_on = ""
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self._engine
+
+    def ship(self) -> bool:
+        """Send everything that has not been sent; False where another process is at it.
+
+        Raises:
+            NbtokensError: the database can't be reached or will not take it. What was sent stays sent.
+        """
+        if self._journal.identity() is None or self._lock.acquire(0) is None:
+            return False
+        try:
+            self._ship()
+        finally:
+            self._lock.release()
+        return True
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+        self._lock.close()
+
+    def _ship(self) -> None:
+        progress = Progress.load(self._folder, self._url)
+        try:
+            self._make_ready()
+            while not self._send(progress):
+                pass
+            self._retain()
+        except (SQLAlchemyError, NbtokensError) as error:
+            self._is_ready = False
+            progress.problem = _why(error)
+            progress.save(self._folder)
+            raise NbtokensError(progress.problem) from error
+        if progress.problem is not None:
+            progress.problem = None
+            progress.save(self._folder)
+
+    def _make_ready(self) -> None:
+        if not self._is_ready:
+            with self._engine.begin() as connection:
+                bring_up_to_date(connection)
+                self._has_partitions = partitions.is_partitioned(connection)
+            self._months.clear()
+            self._is_ready = True
+
+    def _send(self, progress: Progress) -> bool:
+        """Send what is new; False where the file was written anew meanwhile."""
+        identity = self._journal.identity()
+        if not progress.fits(self._journal):
+            progress.offset = 0
+        anew = progress.offset == 0
+        if anew and not self._send_archive(progress):
+            return True
+        lines = self._journal.read(progress.offset)
+        while lot := list(islice(lines, BATCH)):
+            new, refused = self._write([line.record for line in lot], progress)
+            end = lot[-1].end
+            witness = witness_of(self._journal, end)
+            if self._journal.identity() != identity:
+                return False
+            progress.offset, progress.witness = end, witness
+            progress.shipped += new
+            progress.refused += refused
+            progress.shipped_at = datetime.now(UTC).isoformat(timespec="seconds")
+            progress.save(self._folder)
+        self._reconcile(progress)
+        return True
+
+    def _send_archive(self, progress: Progress) -> bool:
+        """Send the rows that were moved out of the file before they had been sent."""
+        rows = Archive(self._folder).rows()
+        while lot := list(islice(rows, BATCH)):
+            progress.shipped += self._write(lot, progress)[0]
+        return True
+
+    def _reconcile(self, progress: Progress) -> None:
+        """Once a file that was written anew is there as a whole: remove what it lost."""
+        marker = marker_of(self._journal.path)
+        if marker == progress.marker and not progress.claim:
+            return
+        if progress.marker is not None and marker:
+            with self._engine.begin() as connection:
+                writing.remove_others(connection, progress.ledger, self._ids())
+        if marker_of(self._journal.path) == marker:
+            progress.marker, progress.claim = marker, False
+            progress.save(self._folder)
+
+    def _ids(self) -> Iterator[str]:
+        records: Iterator[Record] = chain(Archive(self._folder).rows(), (line.record for line in self._journal.read()))
+        return (record.id for record in records)
+
+    def _write(self, records: Sequence[Record], progress: Progress) -> tuple[int, int]:
+        """Write a batch; returns how many rows were new, and how many are refused by themselves."""
+        if self._keep_days is not None:
+            oldest = datetime.now(UTC) - timedelta(days=self._keep_days)
+            records = [record for record in records if record.started_at >= oldest]
+        try:
+            self._make_partitions(records)
+            with self._engine.begin() as connection:
+                return writing.write(connection, progress.ledger, records, claim=progress.claim), 0
+        except StatementError as error:
+            if not _is_of_the_values(error):
+                raise
+            if len(records) == 1:
+                return 0, 1
+        middle = len(records) // 2
+        first, second = self._write(records[:middle], progress), self._write(records[middle:], progress)
+        return first[0] + second[0], first[1] + second[1]
+
+    def _make_partitions(self, records: Sequence[Record]) -> None:
+        months = {(record.started_at.year, record.started_at.month) for record in records} - self._months
+        if months and self._has_partitions:
+            with self._engine.begin() as connection:
+                partitions.make_partitions(connection, months)
+            self._months |= months
+
+    def _retain(self) -> None:
+        """Once a day, drop what is older than the database keeps."""
+        now = datetime.now(UTC)
+        if self._keep_days is None or self._retained_on == now.date().isoformat():
+            return
+        with self._engine.begin() as connection:
+            partitions.drop_before(connection, now - timedelta(days=self._keep_days))
+        self._retained_on = now.date().isoformat()
+        self._months.clear()
+
+
+def _is_of_the_values(error: StatementError) -> bool:
+    """Whether the database says that a value can't be what it is, which no later attempt will change."""
+    if isinstance(error, IntegrityError):
+        return False
+    return isinstance(error, DataError) or not isinstance(error, DBAPIError)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return " ".join(str(error.orig).split())
+    return " ".join(str(error).split())

@@ -1,0 +1,67 @@
+"""Which rows a question is about, as SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, and_, func, true
+
+from nbtokens.team.tables import daily, token_usage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nbtokens.analysis.selection import Selection
+
+MODEL: ColumnElement[Any] = func.coalesce(token_usage.c.model, token_usage.c.request_model)
+"""The model of a row, as questions name it."""
+
+
+def of_records(which: Selection) -> ColumnElement[bool]:
+    """The condition for rows of `token_usage`."""
+    row = token_usage.c
+    conditions = [
+        column == value
+        for column, value in (
+            (row.run_id, which.run),
+            (MODEL, which.model),
+            (row.operation, which.operation),
+            (row.user, which.user),
+            (row.notebook, which.notebook),
+            (row.session, which.session),
+        )
+        if value is not None
+    ]
+    if which.since is not None:
+        conditions.append(row.started_at >= which.since)
+    if which.until is not None:
+        conditions.append(row.started_at < which.until)
+    return and_(true(), *conditions)
+
+
+def of_days(which: Selection) -> ColumnElement[bool] | None:
+    """The condition for rows of `token_usage_daily`; None where these can't tell."""
+    if which.run is not None or which.session is not None:
+        return None
+    if not all(at is None or _is_midnight(at) for at in (which.since, which.until)):
+        return None
+    row = daily.c
+    conditions = [
+        column == value
+        for column, value in (
+            (row.model, which.model),
+            (row.operation, which.operation),
+            (row.user, which.user),
+            (row.notebook, which.notebook),
+        )
+        if value is not None
+    ]
+    if which.since is not None:
+        conditions.append(row.day >= which.since.date())
+    if which.until is not None:
+        conditions.append(row.day < which.until.date())
+    return and_(true(), *conditions)
+
+
+def _is_midnight(at: datetime) -> bool:
+    return (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0)
