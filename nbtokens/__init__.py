@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbtokens._version import __version__
 from nbtokens.budget import Budget, budget
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtokens.analysis.token_stats import Summaries
+    from nbtokens.before.estimate import Estimate
     from nbtokens.context import TagValue
     from nbtokens.questions.in_code import When
 
@@ -52,8 +53,10 @@ __all__ = [
     "Session",
     "__version__",
     "budget",
+    "count_tokens",
     "disable",
     "enable",
+    "estimate",
     "history",
     "load_ipython_extension",
     "log_config",
@@ -148,6 +151,60 @@ def stats(  # noqa: PLR0913 - each is a way to say which calls
 
     only = {"run": run, "model": model, "operation": operation, "user": user, "notebook": notebook, "session": session}
     return in_code.stats(by, since, until, only)
+
+
+def estimate(  # noqa: PLR0913 - each says something else of what will be sent
+    data: Any,  # noqa: ANN401 - whatever the user has
+    model: str,
+    output: float | tuple[float, float] | None = None,
+    *,
+    system: str | None = None,
+    operation: str | None = None,
+    provider: str | None = None,
+    progress: bool = True,
+) -> Estimate:
+    """What sending some rows to a model will come to: tokens, money, time. Nothing is sent.
+
+    Args:
+        data: a column, a list or an array of texts or of chats (lists of messages), or one of these: a row is a call.
+        model: the model, as a request would name it.
+        output: tokens of an answer, as 200 (the range then goes from half to twice as many) or (100, 400). As seen in
+            the history where it is left out: the average, with the range in which 90 % of the answers lie.
+        system: a system message that each row would be sent with.
+        operation: only what the history knows of this operation tells the length of answers and the speed.
+        provider: whose price holds; told from the history, else from the model's name, if left out.
+        progress: show a bar where counting takes longer than a second.
+
+    Returns:
+        The estimate: `cost_usd`, `low_usd`, `high_usd`, `input_tokens`, `seconds`, `rows_over_context`, `plot()`, ...
+
+    Raises:
+        NbtokensError: these are no rows, as of a whole DataFrame.
+    """
+    from nbtokens.before.estimate import estimate as of_rows  # noqa: PLC0415 - not on the path of a call
+
+    return of_rows(data, model, output, system=system, operation=operation, provider=provider, progress=progress)
+
+
+def count_tokens(data: Any, model: str) -> Any:  # noqa: ANN401 - a number for one, a column for a column
+    """How many tokens a text, a chat, or each row of a column or list has.
+
+    With the model's own encoding where that is known and on this machine, else about (docs/before.md).
+
+    Args:
+        data: a text, a chat (a list of messages), or a column, list or array of these.
+        model: the model, as a request would name it.
+
+    Returns:
+        The tokens: of one, a number; of a Series, a Series with its index; else a list. A chat counts with what
+        stands around its messages.
+
+    Raises:
+        NbtokensError: it can't be counted, as a whole DataFrame.
+    """
+    from nbtokens.before.counting import count_tokens as count_rows  # noqa: PLC0415 - not on the path of a call
+
+    return count_rows(data, model)
 
 
 def report(*, detailed: bool = False) -> None:

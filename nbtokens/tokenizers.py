@@ -50,6 +50,19 @@ class Tokenizers:
         """Begin to load the encoding of a model, if that has not begun yet."""
         self._start(family_of(model, self._fallback).encoding)
 
+    def encoding_of(self, model: str | None, wait: float) -> str | None:
+        """The name of the encoding that a model's text is counted with; None where the characters must tell.
+
+        Args:
+            model: whose text.
+            wait: how long to wait for an encoding that is being loaded, in seconds.
+        """
+        until = monotonic() + wait
+        family = family_of(model, self._fallback)
+        if self._get(family.encoding, until) is not None:
+            return family.encoding
+        return self._fallback if family.nearest is not None and self._get(self._fallback, until) is not None else None
+
     def count(self, text: str, model: str | None, wait: float = 0.3) -> int:
         """How many tokens a text has. See `count_all`."""
         return self.count_all([text], model, wait)

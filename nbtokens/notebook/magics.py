@@ -34,6 +34,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens live        a panel that keeps itself current
     %tokens report      writes USAGE_SUMMARY.md, and shows it
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
+    %tokens plot        `%tokens plot cost`, daily, models, cells, speed, cache, validate; `session` behind: only that
     %tokens off         records no more, until `%tokens on`
     %tokens reset       counts the session from zero; the history keeps everything
     %tokens streams     `%tokens streams exact` asks for the usage of streams, until `%tokens streams off`
@@ -44,8 +45,8 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens cost        what was spent on what, to the end of the month, and what could have been saved
     %tokens prices      what a model costs and cost, and its context window: `%tokens prices gpt-5`
     %tokens whatif      what the same calls would have cost with other models: `%tokens whatif gpt-5-mini`
-    %tokens count       the tokens of a text: `%tokens count --model gpt-5 some words`
-    %tokens estimate    what a call would cost: `%tokens estimate --model gpt-5 --output 200 some words`
+    %tokens count       the tokens of a text or a column: `%tokens count df["text"] --model gpt-5`
+    %tokens estimate    what calls would cost: `%tokens estimate df["text"] --model gpt-5 --output 200`
     %tokens config      every setting that is in force, and where it comes from
     %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
@@ -55,6 +56,7 @@ The history lies in .metrics/usage_history.json, beside USAGE_SUMMARY.md.
 """
 
 _SESSION: Final = ("session",)
+_PLOTS: Final = ("cost", "daily", "models", "cells", "speed", "cache", "validate", "session")
 _SWITCH: Final = ("on", "off")
 _STREAMS: Final = ("exact", "off")
 
@@ -76,6 +78,7 @@ class TokensMagics(Magics):
             "live": self._live,
             "report": self._report,
             "df": self._frame,
+            "plot": self._plot,
             "on": self._on,
             "off": self._off,
             "reset": self._reset,
@@ -85,7 +88,14 @@ class TokensMagics(Magics):
 
     def words(self) -> dict[str, tuple[str, ...]]:
         """Command -> the words that may follow it."""
-        following = {"cells": _SESSION, "df": _SESSION, "footer": _SWITCH, "hide-cost": _SWITCH, "streams": _STREAMS}
+        following = {
+            "cells": _SESSION,
+            "df": _SESSION,
+            "plot": _PLOTS,
+            "footer": _SWITCH,
+            "hide-cost": _SWITCH,
+            "streams": _STREAMS,
+        }
         return {name: following.get(name, ()) for name in self._commands}
 
     @line_cell_magic
@@ -96,6 +106,12 @@ class TokensMagics(Magics):
         name, *arguments = line.split() or [""]
         command = self._commands.get(name)
         if command is None:
+            if name in ("estimate", "count"):
+                from nbtokens.notebook.expressions import about_expression  # noqa: PLC0415 - the same as below
+
+                found = about_expression(line, self._extension.shell, self._extension.presented)
+                if found is not None:
+                    return found
             from nbtokens.notebook.asking import ask  # noqa: PLC0415 - what answers questions is loaded when one is asked
 
             return ask(line, filter(None, self._commands), self._runtime.history, self._extension.presented)
@@ -136,6 +152,11 @@ class TokensMagics(Magics):
         if arguments not in ([], ["session"]):
             raise UsageError(f"%tokens df takes nothing or `session`, not {' '.join(arguments)!r}.")
         return self._runtime.session.frame() if arguments else self._runtime.history.frame()
+
+    def _plot(self, arguments: list[str]) -> Any:  # noqa: ANN401 - a picture; matplotlib is not imported here
+        from nbtokens.notebook.plotting import drawing  # noqa: PLC0415 - only where something is drawn
+
+        return drawing(arguments, self._runtime, hide_cost=self._extension.preferences.hide_cost)
 
     def _on(self, _: list[str]) -> None:
         self._runtime.enable()
