@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A shell with nbtokens loaded, in a project with a call."""
-    before = matplotlib.get_backend()
+    before = mpl.get_backend()
     plt.switch_backend("agg")
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
