@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -79,3 +80,36 @@ def test_every_question_is_described() -> None:
     for name in QUESTIONS:
         assert re.search(rf"%tokens {name}\b", documents), name
         assert re.search(rf"\bnbtokens {name}\b", documents), name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stats", "--media"],
+        ["summary"],
+        ["validate"],
+        ["check"],
+        ["cost"],
+        ["scores"],
+        ["prices", "gpt-5"],
+        ["whatif", "gpt-5"],
+        ["count", "x"],
+        ["estimate", "--model", "gpt-5", "--output", "5", "x"],
+        ["config"],
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_every_key_of_the_json_is_described(
+    words: list[str], project: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The row of each question names every key that its answer has."""
+    assert main([*words, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    [row] = [line for line in TEXT.splitlines() if line.startswith("| `") and f"`{words[0]}`" in line.split("|")[1]][
+        -1:
+    ]
+    described = set(re.findall(r"`(\w+)`", row.split("|", 2)[2]))
+    assert set(answer) <= described
+    for of in answer.values():
+        for one in of if isinstance(of, list) and of and isinstance(of[0], dict) and words[0] != "prices" else []:
+            assert set(one) <= described | {"provider", "model", "input_tokens", "output_tokens"}
