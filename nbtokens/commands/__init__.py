@@ -14,6 +14,7 @@ from nbtokens.commands.import_ import Import
 from nbtokens.commands.report import Report
 from nbtokens.commands.reprice import Reprice
 from nbtokens.commands.run import Run
+from nbtokens.commands.serve import Serve
 from nbtokens.commands.tail import Tail
 from nbtokens.commands.verify import Verify
 from nbtokens.questions import QUESTIONS
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "run": Run(),
     "report": Report(),
     "tail": Tail(),
+    "serve": Serve(),
     **{name: Ask(question) for name, question in QUESTIONS.items()},
     "verify": Verify(),
     "export": Export(),

@@ -1,0 +1,169 @@
+"""The same endpoints without Jupyter: tokens say who asks, and the server listens on this machine only."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import socket
+import tomllib
+from http import HTTPStatus
+from http.client import responses
+from typing import TYPE_CHECKING, Any, Final
+
+from tornado import web
+from tornado.httpserver import HTTPServer
+
+from nbtokens.errors import NbtokensError
+from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send_document
+from nbtokens.server.posting import MOST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nbtokens.server.data import UsageData
+    from nbtokens.server.endpoints import Route
+
+PREFIX: Final = "/nbtokens"
+_COOKIE: Final = "nbtokens-token"
+_SHORT_PATHS: Final = ("/metrics", "/healthz")
+"""Where monitoring looks; these are answered without the prefix too."""
+_LEAST_TOKEN: Final = 16
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def read_tokens(path: Path) -> dict[str, Caller]:
+    """Tokens of people who see their own calls only, from a TOML file: `[users]`, name = "token".
+
+    Raises:
+        NbtokensError: the file can't be read, or says something else.
+    """
+    try:
+        users = tomllib.loads(path.read_text(encoding="utf-8")).get("users")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise NbtokensError(f"{path} can't be read: {error}") from error
+    if not isinstance(users, dict) or not users:
+        raise NbtokensError(f'{path} names no users; it must have a table [users] with lines as ada = "TOKEN"')
+    for name, token in users.items():
+        if not isinstance(token, str) or len(token) < _LEAST_TOKEN:
+            raise NbtokensError(f"{path}: the token of {name!r} must be text of at least {_LEAST_TOKEN} characters")
+    if len(set(users.values())) < len(users):
+        raise NbtokensError(f"{path}: two users have the same token")
+    return {token: Caller(name, sees_all=False) for name, token in users.items()}
+
+
+def admitted(token: str, users: Path | None) -> dict[str, Caller]:
+    """Token -> who has it: the owner, who sees all, and the people of a file.
+
+    Raises:
+        NbtokensError: the file can't be used.
+    """
+    return {**(read_tokens(users) if users is not None else {}), token: Caller(None, sees_all=True)}
+
+
+class _Handler(web.RequestHandler):
+    """One path of the interface."""
+
+    def initialize(self, routes: dict[str, Route], data: UsageData, callers: Mapping[str, Caller]) -> None:
+        """Take what `application` gives."""
+        self._routes = routes
+        self._data = data
+        self._callers = callers
+
+    def set_default_headers(self) -> None:
+        """Tell nothing of the server."""
+        self.clear_header("Server")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - tornado's own
+        """Tornado's own errors look like ours."""
+        refuse(self, status_code, responses.get(status_code, "Unknown error"), self._routes)
+
+    def caller(self) -> Caller | None:
+        """Who asks, by the token of the header or, for reading, of the URL or the cookie."""
+        scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
+        token = given.strip() if scheme.lower() in {"bearer", "token"} else ""
+        if not token and self.request.method == "GET":  # a page elsewhere could make a browser post with a cookie
+            token = self.get_query_argument("token", "") or self.get_cookie(_COOKIE) or ""
+        found = None
+        for known, caller in self._callers.items():
+            if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):
+                found = caller
+        return found
+
+    def refuse_unknown(self) -> None:
+        """Say that a token is needed."""
+        self.set_header("WWW-Authenticate", 'Bearer realm="nbtokens"')
+        refuse(self, 401, "A token is needed: the header Authorization: Bearer TOKEN.")
+
+    async def handle(self, name: str = "") -> None:
+        """Answer any method."""
+        route = self._routes.get(self.request.method or "")
+        if route is None:
+            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._routes)
+            return
+        caller = Caller(None, sees_all=False) if route.is_open else self.caller()
+        if caller is None:
+            self.refuse_unknown()
+            return
+        await respond(self, route, self._data, caller, name)
+
+    get = post = put = patch = delete = head = options = handle
+
+
+class _Document(_Handler):
+    async def get(self) -> None:  # type: ignore[override]
+        if self.caller() is None:
+            self.refuse_unknown()
+        else:
+            send_document(self)
+
+
+class _Unknown(_Handler):
+    def prepare(self) -> None:
+        refuse(self, 404, f"There is nothing at this path; {PREFIX}{OPENAPI} lists what there is.")
+
+
+def application(data: UsageData, callers: Mapping[str, Caller]) -> web.Application:
+    """The endpoints as an application of tornado.
+
+    Args:
+        data: where the answers come from.
+        callers: token -> who has it.
+    """
+    handlers: list[Any] = []
+    for pattern, routes in patterns():
+        given = {"routes": routes, "data": data, "callers": callers}
+        handlers.append((PREFIX + pattern, _Handler, given))
+        if pattern in _SHORT_PATHS:
+            handlers.append((pattern, _Handler, given))
+    rest = {"routes": {}, "data": data, "callers": callers}
+    handlers.append((PREFIX + OPENAPI, _Document, rest))
+    return web.Application(
+        handlers,
+        default_handler_class=_Unknown,
+        default_handler_args=rest,
+        log_function=lambda _: None,  # a line of the log would hold the token of the URL
+    )
+
+
+def listen(app: web.Application, host: str, port: int) -> tuple[HTTPServer, int]:
+    """Answer from here on; the server, and the port, chosen by the system where `port` is 0.
+
+    Raises:
+        NbtokensError: somebody else has the port, or there is no such address.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise NbtokensError(
+            f"{host}:{port} can't be listened on: {getattr(error, 'strerror', None) or error}. Try --port 0."
+        ) from error
+    server = HTTPServer(app, max_body_size=2 * MOST_BYTES)
+    listening.setblocking(False)  # noqa: FBT003 - the socket's own way
+    server.add_socket(listening)
+    return server, listening.getsockname()[1]

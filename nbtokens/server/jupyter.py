@@ -1,0 +1,118 @@
+"""The extension of the Jupyter server: the endpoints behind the server's own authentication and authorisation.
+
+Reading asks the server's authorizer for `read` on the resource `nbtokens`, posting for `write`. Whoever may `read`
+`nbtokens:all` besides sees everybody's calls, others their own; without an authorizer of its own a server allows all.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from http.client import responses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from nbtokens.config import load_config
+from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send_document
+from nbtokens.server.local import local_data
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from nbtokens.server.data import UsageData
+    from nbtokens.server.endpoints import Route
+
+_RESOURCE: Final = "nbtokens"
+_EVERYBODY: Final = "nbtokens:all"
+
+
+class _Handler(APIHandler):
+    """One path of the interface."""
+
+    auth_resource = _RESOURCE
+
+    def initialize(self, routes: dict[str, Route], data: UsageData) -> None:
+        """Take what `setup` gives."""
+        self._routes = routes
+        self._data = data
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - tornado's own
+        """Errors of the server, as a missing login, look like ours."""
+        refuse(self, status_code, responses.get(status_code, "Unknown error"), self._routes)
+
+    async def _respond(self, name: str) -> None:
+        assert self.request.method is not None
+        route = self._routes.get(self.request.method)
+        if route is None:
+            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._routes)
+            return
+        await respond(self, route, self._data, await self._caller(), name)
+
+    async def _caller(self) -> Caller:
+        user = self.current_user
+        if not user:
+            return Caller(None, sees_all=False)
+        sees_all = await ensure_async(self.authorizer.is_authorized(self, user, "read", _EVERYBODY))
+        return Caller(getattr(user, "username", None), sees_all=bool(sees_all))
+
+
+class Closed(_Handler):
+    """For those who may."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str = "") -> None:
+        """Answer."""
+        await self._respond(name)
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str = "") -> None:
+        """Take in."""
+        await self._respond(name)
+
+
+class Open(_Handler):
+    """For anybody."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Answer."""
+        await self._respond("")
+
+
+class Document(_Handler):
+    """The OpenAPI document."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Send it."""
+        send_document(self)
+
+
+class Unknown(_Handler):
+    """Any other path."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Say so."""
+        refuse(self, 404, "There is nothing at this path; openapi.json lists what there is.")
+
+
+def set_up(server: ServerApp) -> None:
+    """Put the endpoints into a server, over the ledger of its root folder."""
+    data = local_data(load_config(Path(server.root_dir).expanduser()))
+    base = url_path_join(server.web_app.settings["base_url"], "nbtokens")
+    handlers: list[Any] = []
+    for pattern, routes in patterns():
+        kind = Open if all(route.is_open for route in routes.values()) else Closed
+        handlers.append((base + pattern, kind, {"routes": routes, "data": data}))
+    rest = {"routes": {}, "data": data}
+    handlers += [(base + OPENAPI, Document, rest), (base + "/.*", Unknown, rest)]
+    server.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]

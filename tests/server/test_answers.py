@@ -1,0 +1,246 @@
+"""What the endpoints answer: the figures of the ledger, in the shapes that are promised."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import nbtokens
+
+if TYPE_CHECKING:
+    from conftest import Ledger
+    from server.conftest import Rest
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def call(ago: int = 0, **values: Any) -> nbtokens.Record:  # noqa: ANN401 - the fields of a record
+    """Record a call of so many days ago: 100 and 20 tokens for 0.25 USD, if nothing else is said."""
+    given = {"model": "m-1", "input_tokens": 100, "output_tokens": 20, "cost_usd": "0.25", "duration_s": 2.0} | values
+    return nbtokens.record(started_at=TODAY - timedelta(days=ago), **given)
+
+
+def exact(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """JSON with numbers as they are written."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def test_token_usage(rest: Rest) -> None:
+    """Sums by operation and model, the dearest first; totals; days; only of the period. Money keeps its digits."""
+    for _ in range(2):
+        call(operation="summarise", cost_usd="0.1")
+    call(ago=1, operation="answer", model="m-2", status="error", cost_usd="0.3000000001")
+    call(ago=30, operation="too long ago")
+    body = exact(rest.get("/token-usage").text)
+    assert body["message"] == f"Token usage from {(TODAY - timedelta(days=29)).date()} to {TODAY.date()} (UTC)"
+    sums = {
+        "operation_count": 2,
+        "failed_calls": 0,
+        "unpriced_calls": 0,
+        "total_input_tokens": 200,
+        "total_output_tokens": 40,
+        "total_tokens": 240,
+        "total_cost_usd": Decimal("0.2"),
+    }
+    one = {
+        "operation_count": 1,
+        "failed_calls": 1,
+        "unpriced_calls": 0,
+        "total_input_tokens": 100,
+        "total_output_tokens": 20,
+        "total_tokens": 120,
+        "total_cost_usd": Decimal("0.3000000001"),
+    }
+    assert body["summary"]["summary"] == [
+        {**one, "operation_type": "answer", "model_name": "m-2"},
+        {**sums, "operation_type": "summarise", "model_name": "m-1"},
+    ]
+    assert body["summary"]["totals"] == {
+        "total_operations": 3,
+        "failed_calls": 1,
+        "unpriced_calls": 0,
+        "total_input_tokens": 300,
+        "total_output_tokens": 60,
+        "total_tokens": 360,
+        "total_cost_usd": Decimal("0.5000000001"),
+    }
+    yesterday = (TODAY - timedelta(days=1)).date().isoformat()
+    assert body["daily_usage"] == [
+        {**one, "usage_date": yesterday},
+        {**sums, "usage_date": TODAY.date().isoformat()},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "ages"),
+    [
+        ("", [0, 1, 29]),
+        ("?days=30&start_date=&end_date=", [0, 1, 29]),
+        ("?days=1", [0]),
+        ("?days=31", [0, 1, 29, 30]),
+        ("?start_date={1}", [0, 1]),
+        ("?end_date={1}&days=2", [1]),
+        ("?start_date={30}&end_date={29}", [29, 30]),
+    ],
+)
+def test_periods(query: str, ages: list[int], rest: Rest) -> None:
+    """Days count from the end, which is today if it is left out; dates are whole UTC days, both ends included."""
+    for age in (0, 1, 29, 30):
+        call(ago=age)
+    days = {str(age): (TODAY - timedelta(days=age)).date().isoformat() for age in range(31)}
+    for age, day in days.items():
+        query = query.replace(f"{{{age}}}", day)
+    found = [day["usage_date"] for day in rest.get(f"/token-usage{query}").json()["daily_usage"]]
+    assert found == sorted(days[str(age)] for age in ages)
+
+
+def test_nothing_recorded(rest: Rest) -> None:
+    """An empty history has no rows, and cost nothing."""
+    body = rest.get("/token-usage").json()
+    assert body["summary"]["summary"] == body["daily_usage"] == []
+    assert body["summary"]["totals"]["total_cost_usd"] == 0
+    assert rest.get("/overview").json()["latest"] == []
+
+
+def test_unpriced_is_null(rest: Rest) -> None:
+    """A call without a price is counted as such, and its cost is null; beside a priced one the sum is that one's."""
+    call(model="nobody-sells-this", cost_usd=None)
+    totals = rest.get("/token-usage").json()["summary"]["totals"]
+    assert (totals["unpriced_calls"], totals["total_cost_usd"]) == (1, None)
+    call()
+    totals = rest.get("/token-usage").json()["summary"]["totals"]
+    assert (totals["unpriced_calls"], totals["total_cost_usd"]) == (1, 0.25)
+
+
+def test_user(rest: Rest) -> None:
+    """One user's operations with the averages of their scores; an operation without a label is the kind of call."""
+    for quality in (0.5, 1.0):
+        nbtokens.score(call(user="ada", operation="answer"), quality=quality)
+    call(user="ada", call_type="embeddings", cost_usd="0.1")
+    call(user="bob", operation="answer")
+    body = exact(rest.get("/token-usage/user/ada").text)
+    assert body["user_usage"] == {
+        "user_id": "ada",
+        "summary": [
+            {
+                "operation_type": "answer",
+                "operation_count": 2,
+                "total_cost_usd": Decimal("0.50"),
+                "avg_quality_score": Decimal("0.75"),
+                "avg_safety_score": None,
+            },
+            {
+                "operation_type": "embeddings",
+                "operation_count": 1,
+                "total_cost_usd": Decimal("0.1"),
+                "avg_quality_score": None,
+                "avg_safety_score": None,
+            },
+        ],
+        "totals": {"total_operations": 3, "total_cost_usd": Decimal("0.60")},
+    }
+    assert rest.get("/token-usage/user/a%2Fb%20c").json()["user_usage"]["totals"]["total_operations"] == 0
+
+
+def test_cost_analysis(rest: Rest) -> None:
+    """What each operation costs, a call and a token; and a recommendation with its evidence."""
+    for n in range(4):
+        call(operation="answer", request_hash="same", notebook=f"{n}.ipynb")
+    body = rest.get("/token-usage/cost-analysis?days=30").json()["cost_analysis"]
+    assert body["total_cost_usd"] == 1.0
+    assert body["total_tokens"] == 480
+    assert body["cost_per_token"] == pytest.approx(1 / 480)
+    assert body["operation_costs"] == {
+        "answer": {
+            "total_cost": 1.0,
+            "total_tokens": 480,
+            "operation_count": 4,
+            "unpriced_calls": 0,
+            "cost_per_operation": 0.25,
+            "cost_per_token": pytest.approx(1 / 480),
+        }
+    }
+    (text,), (detail,) = body["recommendations"], body["recommendation_details"]
+    assert "3 requests that had been answered before" in text
+    assert (detail["kind"], detail["calls"], detail["saved_usd"]) == ("identical", 3, 0.75)
+
+
+def test_run(rest: Rest) -> None:
+    """A run's sums and averages."""
+    call(run_id="night/1", reasoning_output_tokens=5)
+    call(run_id="night/1", status="error", cost_usd="0")
+    call(run_id="other")
+    assert rest.get("/runs/night%2F1/token-metrics").json() == {
+        "run_id": "night/1",
+        "total_input_tokens": 200,
+        "total_output_tokens": 40,
+        "total_thinking_tokens": 5,
+        "total_tokens": 240,
+        "total_calls": 2,
+        "successful_calls": 1,
+        "failed_calls": 1,
+        "unpriced_calls": 0,
+        "avg_tokens_per_call": 120.0,
+        "total_duration_seconds": 4.0,
+        "avg_duration_seconds": 2.0,
+        "total_cost_usd": 0.25,
+    }
+
+
+def test_calls_of_a_run_in_pages(rest: Rest) -> None:
+    """Each call once, in their order; behind the last page there are none."""
+    ids = [call(run_id="run", operation=f"o{n}").id for n in range(5)]
+    pages = [rest.get(f"/runs/run/token-metrics/detailed?page={n}&per_page=2").json() for n in (1, 2, 3, 4)]
+    assert [[one["id"] for one in page["calls"]] for page in pages] == [ids[:2], ids[2:4], ids[4:], []]
+    assert {(page["pages"], page["per_page"], page["total_calls"]) for page in pages} == {(3, 2, 5)}
+    first = pages[0]["calls"][0]
+    assert (first["operation"], first["model"], first["cost_usd"], first["total_tokens"]) == ("o0", "m-1", 0.25, 120)
+
+
+@pytest.mark.parametrize("path", ["/runs/none/token-metrics", "/runs/none/token-metrics/detailed"])
+def test_unknown_run(path: str, rest: Rest) -> None:
+    """A run that nobody recorded is not found."""
+    answer = rest.get(path)
+    assert answer.status_code == 404
+    assert answer.json() == {"message": "There is no run 'none'."}
+
+
+def test_overview(rest: Rest) -> None:
+    """The page's figures: by day, user, model, operation, notebook and cell, the dearest first, and the last calls."""
+    call(user="ada", notebook="a.ipynb", cell="c1", operation="answer")
+    last = call(user="bob", notebook="b.ipynb", cell="c2", cost_usd="0.5", ago=0)
+    body = rest.get("/overview").json()
+    assert [one["name"] for one in body["users"]] == ["bob", "ada"]
+    assert [one["name"] for one in body["cells"]] == ["b.ipynb [c2]", "a.ipynb [c1]"]
+    assert [one["name"] for one in body["operations"]] == ["chat", "answer"]
+    assert [one["name"] for one in body["notebooks"]] == ["b.ipynb", "a.ipynb"]
+    assert body["models"][0]["total_cost_usd"] == body["totals"]["total_cost_usd"] == 0.75
+    assert body["latest"][0]["id"] == last.id
+
+
+def test_prometheus(rest: Rest) -> None:
+    """Counters by provider, model, operation and user over all time, which Prometheus' own parser reads."""
+    parser = pytest.importorskip("prometheus_client.parser", reason="prometheus-client is not installed")
+    name = 'quo"te\\and\nline'
+    call(ago=400, provider="openai", operation=name, user="ada")
+    answer = rest.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = {one.name: one for one in parser.text_string_to_metric_families(answer.text)}
+    labels = {"provider": "openai", "model": "m-1", "operation": name, "user": "ada"}
+    (calls,), tokens = families["nbtokens_calls"].samples, families["nbtokens_tokens"].samples
+    assert (calls.labels, calls.value) == (labels, 1.0)
+    assert {one.labels["type"]: one.value for one in tokens} == {"input": 100.0, "output": 20.0}
+    assert families["nbtokens_cost_usd"].samples[0].value == 0.25
+    assert families["nbtokens_call_duration_seconds"].type == "counter"
+
+
+def test_another_process_writes(rest: Rest, ledger: Ledger) -> None:
+    """A line that comes into the file while the server runs is in the next answer."""
+    call()
+    assert rest.get("/token-usage").json()["summary"]["totals"]["total_operations"] == 1
+    call()
+    assert rest.get("/token-usage").json()["summary"]["totals"]["total_operations"] == len(ledger.rows()) == 2

@@ -1,0 +1,75 @@
+"""`nbtokens serve`: the command, as one types it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from ledgers import ROOT
+from server.conftest import ADAS, TOKEN
+
+import nbtokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is not a signal there")
+
+
+@contextmanager
+def serving(*options: str, **environment: str) -> Iterator[str]:
+    """Run the command to the Ctrl-C that ends it; the URL that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nbtokens", "serve", "--port", "0", *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        (url,) = re.findall(r"http://127\.0\.0\.1:\d+/nbtokens/\?token=\S+", lines[1])
+        assert ".metrics" in lines[0]
+        yield url
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+        assert process.stdout.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_served_on_this_machine_behind_a_token() -> None:
+    """The printed URL's token opens the interface; it is another one at the next start, and nothing goes without."""
+    nbtokens.record(model="m", input_tokens=1, cost_usd="0.5")
+    with serving() as url:
+        base, _, token = url.partition("/?token=")
+        answer = httpx.get(f"{base}/token-usage", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        assert answer.json()["summary"]["totals"]["total_cost_usd"] == 0.5
+        assert httpx.get(f"{base}/token-usage", trust_env=False).status_code == 401
+    with serving() as other:
+        assert other.partition("token=")[2] != token
+        assert len(token) >= 40
+
+
+def test_a_token_of_ones_own_and_people(tmp_path: Path) -> None:
+    """NBTOKENS_TOKEN is the owner's token, and people of a file see their own calls."""
+    nbtokens.record(model="m", input_tokens=1, cost_usd="0.5", user="bob")
+    people = tmp_path / "people.toml"
+    people.write_text(f'[users]\nada = "{ADAS}"\n')
+    with serving("--users", str(people), NBTOKENS_TOKEN=TOKEN) as url:
+        base, _, token = url.partition("/?token=")
+        assert token == TOKEN
+        for one, calls in ((TOKEN, 1), (ADAS, 0)):
+            answer = httpx.get(f"{base}/overview", headers={"Authorization": f"Bearer {one}"}, trust_env=False)
+            assert answer.json()["totals"]["total_operations"] == calls
