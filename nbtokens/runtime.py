@@ -313,6 +313,11 @@ class Runtime:
         """Let an import that is under way on a thread of ours end: in the child, its lock would be held for ever."""
         if self._prices is not None and not self._prices.ready:
             self._prices.wait(_LAST_WAIT)
+        self._writer.before_fork(_LAST_WAIT)
+
+    def after_fork_in_parent(self) -> None:
+        """The fork is done."""
+        self._writer.after_fork_in_parent()
 
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
@@ -341,4 +346,8 @@ def runtime() -> Runtime:
 
 atexit.register(_runtime.settle, at_exit=True)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_runtime.before_fork, after_in_child=_runtime.after_fork)
+    os.register_at_fork(
+        before=_runtime.before_fork,
+        after_in_parent=_runtime.after_fork_in_parent,
+        after_in_child=_runtime.after_fork,
+    )

@@ -6,7 +6,7 @@ import contextlib
 import time
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, RLock, Thread
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nbtokens.guard import guarded
 
@@ -48,11 +48,29 @@ class Writer:
 
     def _forget(self) -> None:
         self._starting, self._writing, self._taking = Lock(), Lock(), RLock()
+        self._held: list[Any] = []
         self._deferred: SimpleQueue[Deferred] = SimpleQueue()
         self._woken: SimpleQueue[Event | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._dirty = False
         self._written_at = 0.0
+
+    def before_fork(self, seconds: float) -> None:
+        """Let what the thread is doing come to its end, and let it begin nothing new until `after_fork_in_parent`.
+
+        In the middle of an import it would hold that module's lock, in the child for ever.
+
+        Args:
+            seconds: how long to wait at most.
+        """
+        for lock in (self._taking, self._writing):
+            if lock.acquire(timeout=seconds):
+                self._held.append(lock)
+
+    def after_fork_in_parent(self) -> None:
+        """The fork is done: go on."""
+        while self._held:
+            self._held.pop().release()
 
     def after_fork(self) -> None:
         """In a forked child: no thread of the parent's lives here, and its locks may be held for ever."""
