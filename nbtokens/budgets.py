@@ -35,7 +35,7 @@ class Budgets:
     Args:
         session: the sums of this session.
         store: the history.
-        expect: about what a request will use and cost.
+        expect: gives what tells about what a request will use and cost.
         tell: says something to the user, each sentence once.
     """
 
@@ -43,7 +43,7 @@ class Budgets:
         self,
         session: Callable[[], Sums],
         store: Callable[[], Store],
-        expect: Callable[[Exchange], Amounts],
+        expect: Callable[[], Callable[[Exchange], Amounts]],
         tell: Callable[[str], None],
     ) -> None:
         self.limits: list[Limit] = []
@@ -85,7 +85,7 @@ class Budgets:
         Raises:
             BudgetExceeded: it would pass a limit that stops calls.
         """
-        expected = self._expect(exchange)
+        expected = self._expect()(exchange)
         with self._lock:
             pause = max((self._ask(limit, exchange.place, expected) for limit in self.limits), default=0.0)
             if not pause:
@@ -162,13 +162,17 @@ class Budgets:
             self._latest.popleft()
 
 
-def usual_output(totals: Totals, model: str, operation: str | None) -> int:
+def usual_output(store: Callable[[], Store], model: str, operation: str | None) -> int:
     """What calls of a model for an operation have written on average; of this model alone, or as a first guess."""
-    for stats in (totals.stats(model, operation), totals.stats(model)):
-        average: float | None = stats["output_tokens"]["avg"]
-        if average is not None:
-            return round(average)
-    return _FIRST_GUESS
+
+    def look(totals: Totals) -> int:
+        for stats in (totals.stats(model, operation), totals.stats(model)):
+            average: float | None = stats["output_tokens"]["avg"]
+            if average is not None:
+                return round(average)
+        return _FIRST_GUESS
+
+    return store().view(look)
 
 
 def _of(sums: Sums) -> Amounts:

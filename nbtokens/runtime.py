@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from datetime import UTC, datetime
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from nbtokens.context import Scope
     from nbtokens.exchange import Address, CachedAnswer, Exchange
     from nbtokens.history.store import Store
-    from nbtokens.limits import Amounts
 
 logger: Final = logging.getLogger("nbtokens")
 
@@ -69,13 +69,7 @@ class Runtime:
         self.subscribers: list[Callable[[Record], None]] = []
         self.activity = Activity()
         self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
-        self.budgets = Budgets(lambda: self.session.sums, lambda: self.store, self._expected, self.tell)
-
-    def _expected(self, exchange: Exchange) -> Amounts:
-        return self.meter.expected(exchange)
-
-    def _usual_output(self, model: str, operation: str | None) -> int:
-        return self.store.view(lambda totals: usual_output(totals, model, operation))
+        self.budgets = Budgets(lambda: self.session.sums, lambda: self.store, lambda: self.meter.expected, self.tell)
 
     @property
     def enabled(self) -> bool:
@@ -137,7 +131,7 @@ class Runtime:
                 keep=self.keep,
                 keep_later=self.observe_later,
                 recorded=Follower(self._store.journal),
-                usual_output=self._usual_output,
+                usual_output=partial(usual_output, lambda: self.store),
             )
 
     def enable(self) -> None:
