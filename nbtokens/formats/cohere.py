@@ -15,7 +15,7 @@ _BILLED: Final = (
     ("billed_units.output_tokens | tokens.output_tokens", "output_tokens"),
     ("cached_tokens", "cache_read_input_tokens"),
 )
-_HERE: Final = ("cohere", "azure.ai.inference")
+_HERE: Final = ("cohere", "azure.ai.inference", "cloudflare", "portkey", "pydantic_gateway")  # and its gateways
 
 CHAT_V1: Final = Format(
     api="cohere.v1.chat",

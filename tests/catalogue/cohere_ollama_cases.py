@@ -91,6 +91,12 @@ CASES: Final = (
             {"is_finished": True, "event_type": "stream-end", "response": {"text": "Because.", "meta": _BILLED}},
         ),
     ),
+    replace(
+        _COHERE_V1,
+        name="cohere v1 chat through a gateway",
+        url="https://gateway.ai.cloudflare.com/v1/account/gateway/cohere/v1/chat",
+        provider="cloudflare",
+    ),
     Case(
         "cohere generate",
         "https://api.cohere.com/v1/generate",
