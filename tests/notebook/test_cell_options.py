@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nbtokens.notebook.cell_options import CELL_OPTIONS
+
 if TYPE_CHECKING:
     from conftest import Ledger
     from running import Kernel, Shell
@@ -49,8 +51,8 @@ def test_in_a_failing_cell(shell: Shell) -> None:
     ("line", "told"),
     [
         ("--quit", "%%tokens has no '--quit'. Did you mean --quiet?"),
-        ("live", "%%tokens has no 'live'. It takes --op, -o, --quiet."),
-        ("--op", "%%tokens: argument --op: expected one argument. It takes --op, -o, --quiet."),
+        ("live", f"%%tokens has no 'live'. It takes {', '.join(CELL_OPTIONS)}."),
+        ("--op", f"%%tokens: argument --op: expected one argument. It takes {', '.join(CELL_OPTIONS)}."),
         ("-o 5", "%%tokens: -o wants a name for a variable, not '5'."),
         ("--op 'x", '%%tokens: No closing quotation in "--op \'x".'),
     ],

@@ -28,7 +28,7 @@ def completed(shell: Shell, text: str, cursor: int | None = None) -> list[str]:
         ("%tokens li", ["%tokens live"]),
         ("%tokens hide-c", ["%tokens hide-cost"]),
         ("%tokens foo", ["%tokens footer"]),
-        ("x = %tokens d", ["x = %tokens df"]),
+        ("x = %tokens df", ["x = %tokens df"]),
         ("a = 1\n%tokens foo", ["a = 1\n%tokens footer"]),
         ("%tokens df ", ["%tokens df session"]),
         ("%tokens footer o", ["%tokens footer off", "%tokens footer on"]),
@@ -38,7 +38,7 @@ def completed(shell: Shell, text: str, cursor: int | None = None) -> list[str]:
         ("%tokens stats --model sim", ["%tokens stats --model simulated-model"]),
         ("%tokens stats --operation na", ["%tokens stats --operation names"]),
         ("%%tokens --q", ["%%tokens --quiet"]),
-        ("%%tokens --op x -", ["%%tokens --op x --quiet", "%%tokens --op x -o"]),
+        ("%%tokens --op x --q", ["%%tokens --op x --quiet"]),
     ],
 )
 def test_what_is_offered(text: str, expected: list[str], shell: Shell) -> None:
