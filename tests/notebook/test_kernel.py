@@ -95,7 +95,7 @@ def test_a_task_that_ends_in_a_later_cell(kernel: Kernel) -> None:
 
 
 def test_while_no_cell_runs(kernel: Kernel) -> None:
-    """What a thread calls after its cell has ended, while no other runs, belongs to the cell that started the thread."""
+    """A call that a thread makes after its cell has ended, while no other runs, is still that cell's."""
     number = kernel("threading.Timer(0.3, ask).start()", cell_id="sets a timer").number
     wait_until(lambda: len(kernel.rows("sets a timer")) == 1)
     [row] = kernel.rows("sets a timer")
