@@ -22,7 +22,7 @@ from nbtokens.budget import Budget, budget
 from nbtokens.cache_hits import record_cache_hit
 from nbtokens.errors import ConfigError, HistoryError, NbtokensError
 from nbtokens.formats.usage_objects import ResponseUsage, usage_of
-from nbtokens.limits import BudgetExceeded
+from nbtokens.limits import BudgetExceeded, make_limit
 from nbtokens.manual import record
 from nbtokens.operation import Operation, Run, UsualOperation
 from nbtokens.record import Record
@@ -32,12 +32,15 @@ from nbtokens.sdk_objects import record_response
 from nbtokens.views import History, Session
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtokens.analysis.token_stats import Summaries
     from nbtokens.before.estimate import Estimate
     from nbtokens.context import TagValue
     from nbtokens.questions.in_code import When
+    from nbtokens.tracking import Track
 
 __all__ = [
     "Budget",
@@ -70,6 +73,7 @@ __all__ = [
     "score",
     "session",
     "stats",
+    "track",
     "unload_ipython_extension",
     "usage_of",
 ]
@@ -251,6 +255,37 @@ def log_config(settings: object, *, level: int = logging.INFO) -> None:
     from nbtokens.settings_log import log_settings  # noqa: PLC0415 - not on the path of a call
 
     log_settings(settings, level)
+
+
+def track(
+    rows: Any,  # noqa: ANN401 - whatever can be looped over
+    *,
+    total: int | None = None,
+    desc: str | None = None,
+    cost_column: str | None = None,
+    budget: Decimal | float | str | None = None,
+) -> Track[Any]:
+    """Loop over rows with a progress bar that shows what they cost: `for row in nbtokens.track(rows)`, or `async for`.
+
+    Args:
+        rows: what to loop over, with `for` or `async for`; of a DataFrame, its rows, each a Series.
+        total: how many there are, where they can't be counted.
+        desc: what stands before the bar.
+        cost_column: put what each row has cost, in USD, into this column of the DataFrame.
+        budget: USD; no row begins that would pass it, if it costs what rows have cost on average. Limits set by
+            `nbtokens.budget` or `%tokens budget` hold besides.
+
+    Returns:
+        What is looped over. It knows `costs` (of each row), `cost_usd`, `calls`, and why it `stopped`.
+
+    Raises:
+        NbtokensError: `cost_column` without a DataFrame.
+        ConfigError: `budget` is no amount.
+    """
+    from nbtokens.tracking import Track  # noqa: PLC0415 - not on loading
+
+    limit = None if budget is None else make_limit(budget).cost_usd
+    return Track(rows, total, desc, cost_column, limit)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
