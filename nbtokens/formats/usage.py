@@ -68,7 +68,7 @@ class UsageReader:
             counts = self._of_iterations(raw[_ITERATIONS]) or counts
         self._fill(counts)
         total = raw.get("total_tokens")
-        if type(total) is int:
+        if type(total) is int and 0 <= total < _MOST_TOKENS:
             _take_in(counts, raw, total, self._table.rest)
         return Usage(**counts)
 

@@ -114,3 +114,10 @@ def test_unforeseen_shapes(others: dict[str, Any]) -> None:
     call = read(PATH, json.dumps(body).encode())
     assert counts(call) == {"input_tokens": 7, "output_tokens": 5}
     assert call.error is None
+
+
+@pytest.mark.parametrize("total", [10**30, 2**53, -1])
+def test_total_that_is_no_count(total: int) -> None:
+    """What a total has beside the counts is looked at only where it is a count itself."""
+    usage = {"prompt_tokens": 5, "total_tokens": total}
+    assert counts(read(PATH, {"model": "m", "choices": [], "usage": usage})) == {"input_tokens": 5}
