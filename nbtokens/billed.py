@@ -17,6 +17,9 @@ COST_AT: Final[dict[str, tuple[tuple[str, ...], Decimal]]] = {
 }
 """Where the usage objects of providers give the cost, and how many of its units are one USD."""
 
+_NO_BILL: Final = 10**9
+"""USD; nobody bills that for one call."""
+
 
 def own_cost(provider: str | None, usage: Mapping[str, Any] | None) -> Decimal | None:
     """What the provider itself says that the call costs, in USD; None where it doesn't."""
@@ -28,7 +31,8 @@ def own_cost(provider: str | None, usage: Mapping[str, Any] | None) -> Decimal |
         value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         return None
-    return Decimal(repr(value)) / units
+    amount = Decimal(repr(value)) / units
+    return amount if amount < _NO_BILL else None
 
 
 def plain_names(model: str) -> Iterator[str]:
