@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from nbtokens._version import __version__
 from nbtokens.commands import COMMANDS
+from nbtokens.commands.ask import show_team
 from nbtokens.commands.terminal import complain, forget_output, replace_unprintable
 from nbtokens.errors import NbtokensError
+from nbtokens.questions.team import check_team_question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line, with a part for each command."""
     top = argparse.ArgumentParser(prog="nbtokens", description="What the LLM calls of your notebooks cost.")
     top.add_argument("--version", action="version", version=f"nbtokens {__version__}")
-    parts = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    top.add_argument("--team", action="store_true", help="ask the team's database; alone: what the team used")
+    parts = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         text = inspect.getdoc(command) or ""
         part = parts.add_parser(
@@ -39,10 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` names (by default the process's own arguments), and return its exit code."""
     replace_unprintable()
     arguments = parser().parse_args(argv)
+    if arguments.command is None and not arguments.team:
+        parser().error("the following arguments are required: COMMAND")
     try:
+        if arguments.command is None:
+            return show_team()
+        if arguments.team:
+            check_team_question(arguments.command)
         return COMMANDS[arguments.command].run(arguments)
     except NbtokensError as error:
-        complain(f"nbtokens {arguments.command}: {error}")
+        complain(f"nbtokens {arguments.command or '--team'}: {error}")
         return _EXIT_ERROR
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED

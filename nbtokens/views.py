@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from nbtokens.analysis.selection import Selection
     from nbtokens.history.store import Store
     from nbtokens.record import Record
 
@@ -59,6 +60,22 @@ class History:
     def records(self) -> Iterator[Record]:
         """The records, oldest first, amendments folded in."""
         return self._store.records()
+
+    def select(self, which: Selection) -> Iterator[Record]:
+        """The records that are selected."""
+        return which.of(self.records())
+
+    def scored(self) -> Iterator[Record]:
+        """The records, among them all that hold scores."""
+        return self.records()
+
+    def wasteful(self, which: Selection) -> Iterator[Record]:
+        """The records that are looked through for savings."""
+        return self.select(which)
+
+    def totals_of(self, which: Selection) -> Totals | None:
+        """Sums and distributions of what is selected; None where only the records can tell."""
+        return self.totals if which.everything else None
 
     def frame(self) -> pd.DataFrame:
         """The records as a DataFrame: one row a record, the columns of docs/record.md."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from nbtokens.commands.terminal import say
-from nbtokens.questions.asking import Question, add_format
+from nbtokens.questions.asking import Answer, Question, add_format
+from nbtokens.questions.team import team_overview, team_view
 from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.terminal import show
 from nbtokens.runtime import runtime
@@ -30,9 +32,22 @@ class Ask:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Print the answer: in colour on a terminal, as plain text elsewhere, or in the format that was asked for."""
-        answer = self._question.answer(arguments, runtime().history)
-        if arguments.format is None and sys.stdout.isatty():
-            show(answer.report, sys.stdout)
-        else:
-            say(RENDERERS[arguments.format or "text"](answer.report).rstrip())
-        return answer.exit_code
+        if not arguments.team:
+            return show_answer(self._question.answer(arguments, runtime().history), arguments.format)
+        with closing(team_view()) as team:
+            return show_answer(self._question.answer(arguments, team), arguments.format)
+
+
+def show_answer(answer: Answer, form: str | None) -> int:
+    """Print an answer in a format, the one that fits where none is named; returns the exit code."""
+    if form is None and sys.stdout.isatty():
+        show(answer.report, sys.stdout)
+    else:
+        say(RENDERERS[form or "text"](answer.report).rstrip())
+    return answer.exit_code
+
+
+def show_team() -> int:
+    """Print what the team used."""
+    with closing(team_view()) as team:
+        return show_answer(team_overview(team), None)

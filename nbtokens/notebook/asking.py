@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
@@ -11,6 +12,7 @@ from IPython.core.error import UsageError
 from nbtokens.errors import NbtokensError
 from nbtokens.questions import QUESTIONS
 from nbtokens.questions.asking import Helped, parse
+from nbtokens.questions.team import FLAG, check_team_question, team_overview, team_view
 from nbtokens.reports.renderers import RENDERERS
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def ask(line: str, others: Iterable[str], history: History, presented: Callable[
     """
     try:
         name, *words = shlex.split(line)
+        if name == FLAG:
+            return _ask_team(words, presented)
         question = QUESTIONS.get(name)
         if question is None:
             close = difflib.get_close_matches(name, [*others, *QUESTIONS], n=1)
@@ -42,7 +46,24 @@ def ask(line: str, others: Iterable[str], history: History, presented: Callable[
         raise UsageError(f"%tokens {line.split(maxsplit=1)[0]}: {error}") from error
     except Helped:
         return None
-    if arguments.format is None:
+    return _in_format(report, arguments.format)
+
+
+def _ask_team(words: list[str], presented: Callable[[Report], Report]) -> Report | None:
+    """The same of the team's database; without words: what the team used."""
+    if not words:
+        with closing(team_view()) as team:
+            return presented(team_overview(team).report)
+    check_team_question(words[0])
+    question = QUESTIONS[words[0]]
+    arguments = parse(f"%tokens {FLAG} {words[0]}", question, words[1:])
+    with closing(team_view()) as team:
+        report = presented(question.answer(arguments, team).report)
+    return _in_format(report, arguments.format)
+
+
+def _in_format(report: Report, form: str | None) -> Report | None:
+    if form is None:
         return report
-    print(RENDERERS[arguments.format](report).rstrip())  # noqa: T201 - asked for
+    print(RENDERERS[form](report).rstrip())  # noqa: T201 - asked for
     return None

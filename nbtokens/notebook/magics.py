@@ -49,6 +49,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens estimate    what calls would cost: `%tokens estimate df["text"] --model gpt-5 --output 200`
     %tokens config      every setting that is in force, and where it comes from
     %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
+    %tokens --team      what the team used, from its database; so with stats, cost, check, scores: `%tokens --team cost`
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text
 

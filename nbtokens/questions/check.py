@@ -39,12 +39,10 @@ class Check:
         """What is wrong with the calls."""
         limits = runtime().config.settings.thresholds
         which = selection(arguments)
-        calls, flags = flags_of(which.of(history.records()), limits)
+        calls, flags = flags_of(history.select(which), limits)
         if limits.scores:
-            scores = scores_of(history.records())
-            flags += low_scores(
-                averages(which.of(history.records()), scores, ["operation"])["operation"], limits.scores
-            )
+            scores = scores_of(history.scored())
+            flags += low_scores(averages(history.select(which), scores, ["operation"])["operation"], limits.scores)
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
         return Answer(flags_report(calls, flags, limits.least_calls), int(failing))
 

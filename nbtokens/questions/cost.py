@@ -35,12 +35,14 @@ class Cost:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The sums from totals where everything is asked for, the savings from the records."""
-        which, waste, totals = selection(arguments), Waste(), Totals()
-        for record in which.of(history.records()):
+        which, waste = selection(arguments), Waste()
+        known = history.totals_of(which)
+        totals = Totals() if known is None else known
+        for record in history.wasteful(which):
             waste.look(record)
-            if not which.everything:
+            if known is None:
                 totals.add(record)
-        spending = spending_of(history.totals if which.everything else totals, datetime.now(UTC).date())
+        spending = spending_of(totals, datetime.now(UTC).date())
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
         report = spending_report(spending, waste.savings(meter.price, siblings))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbtokens._version import __version__
 from nbtokens.escapes import CLIENTS, SDKS, escapes, installed
@@ -18,6 +18,7 @@ from nbtokens.questions.asking import Answer
 from nbtokens.ranks import ENCODINGS, find_ranks
 from nbtokens.reports.doctor import Health, doctor_report
 from nbtokens.runtime import runtime
+from nbtokens.team.progress import Progress, records_behind
 
 if TYPE_CHECKING:
     import argparse
@@ -58,8 +59,16 @@ def examine(history: History) -> Health:
             f"nbtokens has swallowed {guarded.failures:,} errors of its own; calls may be missing. "
             "Please report the last of them, below."
         )
+    database = _database()
+    if database.get("last_error") is not None:
+        behind = database["records_behind"]
+        problems.append(
+            f"The team's database is {behind:,} record{'' if behind == 1 else 's'} behind: {database['last_error']}. "
+            "They stay in the history, and are sent once it takes them."
+        )
     return Health(
         problems=tuple(problems),
+        database=database,
         recording=here.enabled,
         hooked=tuple(sorted(here.hooked())),
         escapes=tuple(escapes()),
@@ -98,6 +107,23 @@ def _obstacle(path: Path) -> str | None:
     except OSError as error:
         return f"{path} can't be written: {error.strerror or error}. Make it writable, or set NBTOKENS_DIR."
     return None
+
+
+def _database() -> dict[str, Any]:
+    """How far the team's database is behind; told by what is kept beside the history, without asking it."""
+    here = runtime()
+    config = here.config
+    if config.database is None:
+        return {"url": None}
+    progress = Progress.load(config.folder, config.database)
+    return {
+        "url": config.database_shown,
+        "records_behind": records_behind(here.store.journal, progress),
+        "records_sent": progress.shipped,
+        "records_refused": progress.refused,
+        "last_sent_at": progress.shipped_at,
+        "last_error": progress.problem,
+    }
 
 
 def _prices() -> dict[str, str | int | None]:

@@ -38,11 +38,10 @@ class Stats:
         """The statistics, from totals where these can tell, else from the records."""
         which = selection(arguments)
         report = stats_report(stats_of(history, which, arguments.by or USUAL))
-        return Answer(with_media(report, media_of(which.of(history.records()))) if arguments.media else report)
+        return Answer(with_media(report, media_of(history.select(which))) if arguments.media else report)
 
 
 def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:
     """The statistics of a history's calls, read from as little as they need."""
-    if which.everything and all(in_totals(one) for one in by):
-        return stats_of_totals(history.totals, by)
-    return stats_of_records(which.of(history.records()), by)
+    totals = history.totals_of(which) if all(in_totals(one) for one in by) else None
+    return stats_of_records(history.select(which), by) if totals is None else stats_of_totals(totals, by)

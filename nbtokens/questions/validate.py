@@ -36,7 +36,7 @@ class Validate:
         if arguments.what:
             runs = {name: validate(records, name) for name, records in sources(arguments.what, history, which)}
         else:
-            runs = {"all calls": validate(which.of(history.records()))}
+            runs = {"all calls": validate(history.select(which))}
         if arguments.plot is not None:
             from nbtokens.reports.validation_plot import save_plot  # noqa: PLC0415 - matplotlib only where it draws
 

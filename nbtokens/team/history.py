@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Date, Select, cast, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,12 +13,15 @@ from nbtokens.history.sums import Key, Sums
 from nbtokens.history.totals import RECENT, Totals
 from nbtokens.team import where
 from nbtokens.team.aggregates import measures_of_rows, model_label, sums_of_days, sums_of_rows
+from nbtokens.team.database import open_database
+from nbtokens.team.schema import version_of
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import daily, token_usage
 from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import TypeVar
 
     from sqlalchemy import ColumnElement, Connection, Engine, Label
@@ -27,7 +30,33 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_NO_ROWS = ("amend", "rewrite")
+LATEST: Final = 200_000
+_NO_ROWS: Final = ("amend", "rewrite")
+_IN_TIME: Final = (token_usage.c.started_at, token_usage.c.id)
+
+
+def open_team(url: str, root: Path) -> TeamHistory:
+    """The history in a database.
+
+    Args:
+        url: as SQLAlchemy writes it.
+        root: the folder that the path of an SQLite file is relative to.
+
+    Raises:
+        ConfigError: the URL is none, or its driver is missing.
+        NbtokensError: the database does not answer, or has none of our tables.
+    """
+    engine = open_database(url, root)
+    try:
+        with engine.connect() as connection:
+            version = version_of(connection)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise _of(error) from error
+    if version is None:
+        engine.dispose()
+        raise NbtokensError("no records have reached the team's database yet")
+    return TeamHistory(engine)
 
 
 class TeamHistory:
@@ -35,12 +64,10 @@ class TeamHistory:
 
     Args:
         engine: the database.
-        name: what it is called where a message names it.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.path = name
 
     @property
     def totals(self) -> Totals:
@@ -66,11 +93,43 @@ class TeamHistory:
         Raises:
             NbtokensError: the database does not answer.
         """
-        query = (
-            select(token_usage)
-            .where(where.of_records(which or Selection()), token_usage.c.kind.not_in(_NO_ROWS))
-            .order_by(token_usage.c.started_at, token_usage.c.id)
-        )
+        return self._read(_rows(which or Selection()).order_by(*_IN_TIME))
+
+    def scored(self) -> Iterator[Record]:
+        """The rows that hold scores, the oldest first.
+
+        Raises:
+            NbtokensError: the database does not answer.
+        """
+        return self._read(select(token_usage).where(token_usage.c.scores.is_not(None)).order_by(*_IN_TIME))
+
+    def latest(self, which: Selection) -> Iterator[Record]:
+        """The latest of the records that are selected, the oldest of them first; 200,000 at most.
+
+        Raises:
+            NbtokensError: the database does not answer.
+        """
+        row = token_usage.c
+        lot = _rows(which).order_by(row.started_at.desc(), row.id.desc()).limit(LATEST).subquery()
+        return self._read(select(lot).order_by(lot.c.started_at, lot.c.id))
+
+    def sums_of(self, which: Selection) -> Sums:
+        """All calls that are selected in one."""
+        return next(iter(self.by(None, which).values()), Sums())
+
+    def by(self, dimension: str | None, which: Selection) -> dict[str | None, Sums]:
+        """The sums of each value of a dimension, the dearest first; of everything where there is none."""
+        return self._ask(lambda connection: _by(connection, dimension, which))
+
+    def recent(self) -> list[Record]:
+        """The latest calls, the oldest of them first."""
+        return self._ask(lambda connection: _recent(connection, Selection()))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _read(self, query: Select[Any]) -> Iterator[Record]:
         try:
             with self._engine.connect() as connection:
                 yield from read(connection, query)
@@ -103,6 +162,22 @@ def _totals(connection: Connection, which: Selection, *, measures: bool) -> Tota
             totals.take_measures((model, operation), one)
     totals.recent = _recent(connection, which)
     return totals
+
+
+def _rows(which: Selection) -> Select[Any]:
+    return select(token_usage).where(where.of_records(which), token_usage.c.kind.not_in(_NO_ROWS))
+
+
+def _by(connection: Connection, dimension: str | None, which: Selection) -> dict[str | None, Sums]:
+    days = where.of_days(which)
+    query: Select[Any]
+    if days is not None:
+        query = sums_of_days([] if dimension is None else [daily.c[dimension].label("name")], days)
+    else:
+        label = model_label() if dimension == "model" else token_usage.c[dimension or "id"]
+        query = sums_of_rows([] if dimension is None else [label.label("name")], where.of_records(which))
+    found = {None if dimension is None else row.name: sums_of(row) for row in connection.execute(query)}
+    return dict(sorted(found.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0]))))
 
 
 def _key_labels(connection: Connection) -> list[Label[Any]]:

@@ -104,7 +104,7 @@ class Shipment:
 
     def team(self) -> TeamHistory:
         """What the database answers."""
-        return TeamHistory(self.engine, "the database")
+        return TeamHistory(self.engine)
 
 
 def sums_by_key(totals: Totals) -> dict[Any, Any]:

@@ -1,0 +1,113 @@
+"""Questions to the team's database: `nbtokens --team stats`, `%tokens --team`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.analysis.selection import Selection
+from nbtokens.errors import ConfigError, NbtokensError
+from nbtokens.questions.asking import Answer
+from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, calls_table, figures
+from nbtokens.reports.report import Report, Table
+from nbtokens.runtime import runtime
+from nbtokens.views import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbtokens.history.totals import Sums, Totals
+    from nbtokens.record import Record
+    from nbtokens.team.history import TeamHistory
+
+FLAG: Final = "--team"
+QUESTIONS_TO_TEAMS: Final = ("stats", "cost", "check", "scores", "validate", "whatif")
+
+
+class TeamView(History):
+    """The team's database, asked as a local history is."""
+
+    def __init__(self, team: TeamHistory) -> None:
+        self._team = team
+
+    @property
+    def path(self) -> Path:
+        """What messages call it."""
+        return Path("the team's database")
+
+    @property
+    def totals(self) -> Totals:
+        """Sums and distributions of everything."""
+        return self._team.totals_of(Selection())
+
+    @property
+    def sums(self) -> Sums:
+        """All calls in one."""
+        return self._team.sums
+
+    def records(self) -> Iterator[Record]:
+        """Every record."""
+        return self._team.records()
+
+    def select(self, which: Selection) -> Iterator[Record]:
+        """The records that are selected; the database selects them."""
+        return self._team.records(which)
+
+    def scored(self) -> Iterator[Record]:
+        """The records that hold scores."""
+        return self._team.scored()
+
+    def wasteful(self, which: Selection) -> Iterator[Record]:
+        """The latest of the records that are selected: as many as can be looked through for savings."""
+        return self._team.latest(which)
+
+    def totals_of(self, which: Selection) -> Totals:
+        """Sums and distributions of what is selected."""
+        return self._team.totals_of(which)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._team.close()
+
+
+def team_view() -> TeamView:
+    """The database of the settings.
+
+    Raises:
+        NbtokensError: there is none, or it can't be used.
+    """
+    config = runtime().config
+    if config.database is None:
+        raise NbtokensError(
+            'no team\'s database is set: [tool.nbtokens] database = "postgresql+psycopg://..." or NBTOKENS_DATABASE'
+        )
+    try:
+        from nbtokens.team.history import open_team  # noqa: PLC0415 - SQLAlchemy, only where it is asked for
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is missing: pip install 'nbtokens[team]'") from error
+    return TeamView(open_team(config.database, config.root))
+
+
+def check_team_question(name: str) -> None:
+    """Raises `NbtokensError` where a word asks nothing that a team's database could answer."""
+    if name not in QUESTIONS_TO_TEAMS:
+        raise NbtokensError(f"{FLAG} is for {', '.join(QUESTIONS_TO_TEAMS)}, or stands alone; not for {name!r}")
+
+
+def team_overview(view: TeamView, now: datetime | None = None) -> Answer:
+    """Today, the last days and all time; by project, user, model and operation; the latest calls."""
+    midnight = (now or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0)
+    team = view._team  # noqa: SLF001 - a class of this file
+    spans = (
+        ("today (UTC)", Selection(since=midnight)),
+        ("7 days", Selection(since=midnight - timedelta(days=6))),
+        ("30 days", Selection(since=midnight - timedelta(days=29))),
+        ("all time", Selection()),
+    )
+    rows = [(name, *figures(team.sums_of(which))) for name, which in spans]
+    month = spans[2][1]
+    groups = {name: team.by(name, month) for name in ("project", "user", "model", "operation")}
+    parts = [by_table(f"30 days, by {name}", name, found, f"(no {name})") for name, found in groups.items()]
+    latest = calls_table("Latest calls", reversed(team.recent()))
+    return Answer(Report("LLM usage of the team", (Table("", ("", *FIGURE_COLUMNS), tuple(rows)), *parts, latest)))
