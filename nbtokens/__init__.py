@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nbtokens._version import __version__
+from nbtokens.alerts import Alert
 from nbtokens.budget import Budget, budget
 from nbtokens.cache_hits import record_cache_hit
 from nbtokens.errors import ConfigError, HistoryError, NbtokensError
@@ -32,6 +33,7 @@ from nbtokens.sdk_objects import record_response
 from nbtokens.views import History, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from nbtokens.tracking import Track
 
 __all__ = [
+    "Alert",
     "Budget",
     "BudgetExceeded",
     "ConfigError",
@@ -63,6 +66,7 @@ __all__ = [
     "history",
     "load_ipython_extension",
     "log_config",
+    "on_alert",
     "operation",
     "record",
     "record_cache_hit",
@@ -106,6 +110,11 @@ def operation(name: UsualOperation | str, **tags: TagValue) -> Operation:
 def run_id(name: str) -> Run:
     """Name the run that all calls from here on belong to; in a `with` block, until its end."""
     return Run(name)
+
+
+def on_alert(callback: Callable[[Alert], None]) -> None:
+    """Have a function called with each alert of `[tool.nbtokens.alerts]`, on the thread that made the call."""
+    runtime().budgets.alerts.callbacks.append(callback)
 
 
 def session() -> Session:

@@ -1,4 +1,4 @@
-"""Asking, before a request is sent, whether there is money and are tokens left for it."""
+"""Asking, before a request is sent, whether there is money and are tokens left for it; and alerts behind it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from nbtokens.alerts import Alerts
+from nbtokens.guard import guarded
 from nbtokens.history.totals import Sums
 from nbtokens.limits import Amounts, BudgetExceeded, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
 
     from nbtokens.context import Place
     from nbtokens.exchange import Exchange
@@ -32,6 +35,10 @@ _FIRST_GUESS: Final = 500
 class Budgets:
     """The limits of this process, what is spent of them, and what calls in flight will use.
 
+    Attributes:
+        limits: those that hold.
+        alerts: bounds that stop nothing.
+
     Args:
         session: the sums of this session.
         store: the history.
@@ -47,6 +54,7 @@ class Budgets:
         tell: Callable[[str], None],
     ) -> None:
         self.limits: list[Limit] = []
+        self.alerts = Alerts(self._spent_on, tell)
         self._session, self._store, self._expect, self._tell = session, store, expect, tell
         self._lock = threading.Lock()
         self._in_flight: WeakKeyDictionary[Exchange, Amounts] = WeakKeyDictionary()
@@ -99,6 +107,8 @@ class Budgets:
 
     def count(self, record: Record) -> None:
         """A call was recorded."""
+        with guarded:
+            self.alerts.check(record)
         used = Amounts(record.cost_usd, record.total_tokens or 0)
         with self._lock:
             key = (record.cell, record.execution_count)
@@ -126,6 +136,9 @@ class Budgets:
     def share_used(self, limit: Limit, place: Place | None = None) -> float:
         """How much of a limit is used by now, as a share of it: 0.82 is 82 %."""
         return _share(limit, self.spent(limit, place))
+
+    def _spent_on(self, day: str) -> Decimal:
+        return self._store().view(lambda totals: _where(totals, day=day)).cost_usd
 
     def _ask(self, limit: Limit, place: Place, expected: Amounts) -> float:
         if limit.cost_usd is not None and limit.tokens is None and expected.cost_usd == 0:

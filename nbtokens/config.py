@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from nbtokens.alerts import AlertBounds
 from nbtokens.errors import ConfigError
 from nbtokens.thresholds import Thresholds
 
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hosts: `name` or `name:port` -> what stands behind it.
         deployments: a deployment's name (Azure, a gateway) -> the model behind it.
         fallback_price: what a call costs whose price is not known otherwise; unpriced where this is left out.
+        alerts: bounds whose passing is told.
         thresholds: from where on `check` tells of something.
         fallback_encoding: tiktoken's encoding for models that it does not know.
         durable: bring each record to the disk itself before the caller goes on, against power cuts.
@@ -85,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hosts: dict[str, UserHost] = msgspec.field(default_factory=dict)
     deployments: dict[str, str] = msgspec.field(default_factory=dict)
     fallback_price: UserPrice | None = None
+    alerts: AlertBounds = AlertBounds()
     thresholds: Thresholds = Thresholds()
     fallback_encoding: str = "o200k_base"
     durable: bool = False

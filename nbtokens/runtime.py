@@ -118,6 +118,7 @@ class Runtime:
             self.session.recent.clear()  # they lie in another ledger
             if config.problem is not None:
                 self.tell(config.problem)
+            self.budgets.alerts.bounds = config.settings.alerts
             self._prices = PriceBook(config.settings)
             self._prices.start_loading()
             self._store = open_history(

@@ -13,6 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import nbtokens
+from nbtokens.alerts import AlertBounds
 from nbtokens.cli import main, parser
 from nbtokens.config import Settings, UserHost, UserPrice, load_config
 from nbtokens.notebook.magics import HELP
@@ -116,7 +117,7 @@ def test_every_setting_is_described(tmp_path: Path) -> None:
     config = load_config(tmp_path)
     assert config.problem is None
     assert set(tomllib.loads(example)) == {one.name for one in msgspec.structs.fields(Settings)}
-    for kind in (UserPrice, UserHost, Thresholds):
+    for kind in (UserPrice, UserHost, Thresholds, AlertBounds):
         for one in msgspec.structs.fields(kind):
             assert one.name in example
 
