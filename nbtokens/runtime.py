@@ -25,9 +25,9 @@ from nbtokens.prices import PriceBook
 from nbtokens.record import Record, new_id
 from nbtokens.rows import Rows
 from nbtokens.shipping import Shipping
+from nbtokens.telemetry.outside import tell_outside
 from nbtokens.tokenizers import Tokenizers
 from nbtokens.transports.install import Hooks
-from nbtokens.usage_log import log_call
 from nbtokens.views import History, Session
 from nbtokens.workers.install import Workers
 from nbtokens.writer import Writer
@@ -222,7 +222,7 @@ class Runtime:
         store = self._store if self._store is not None else self.store
         store.append(record)
         if record.kind != "amend":
-            log_call(record)
+            tell_outside(record)
             self.count(record, scopes)
         else:
             self._wake()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import socket
 import tomllib
@@ -14,7 +15,8 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 
 from nbtokens.errors import NbtokensError
-from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send_document
+from nbtokens.server.handling import OPENAPI, Caller, logger, patterns, refuse, respond, send, send_document
+from nbtokens.server.pages import FILES, POLICY, page_file
 from nbtokens.server.posting import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from nbtokens.server.endpoints import Route
 
 PREFIX: Final = "/nbtokens"
-_COOKIE: Final = "nbtokens-token"
 _SHORT_PATHS: Final = ("/metrics", "/healthz")
 """Where monitoring looks; these are answered without the prefix too."""
 _LEAST_TOKEN: Final = 16
@@ -82,12 +83,25 @@ class _Handler(web.RequestHandler):
         """Tornado's own errors look like ours."""
         refuse(self, status_code, responses.get(status_code, "Unknown error"), self._routes)
 
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:  # noqa: ANN401 - tornado's own
+        """Log what went wrong here; not what is wrong with a request, whose URL may hold the token."""
+        if not isinstance(error, web.HTTPError):
+            logger.error(
+                "nbtokens: %s %s failed", self.request.method, self.request.path, exc_info=(kind, error, trace)
+            )
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name; servers on other ports of the machine have their own."""
+        port = self.request.host.rpartition(":")[2]
+        return f"nbtokens-{port}" if port.isdecimal() and port.isascii() else "nbtokens"
+
     def caller(self) -> Caller | None:
         """Who asks, by the token of the header or, for reading, of the URL or the cookie."""
         scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
         token = given.strip() if scheme.lower() in {"bearer", "token"} else ""
         if not token and self.request.method == "GET":  # a page elsewhere could make a browser post with a cookie
-            token = self.get_query_argument("token", "") or self.get_cookie(_COOKIE) or ""
+            token = self.get_query_argument("token", "") or self.get_cookie(self.cookie) or ""
         found = None
         for known, caller in self._callers.items():
             if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):
@@ -112,6 +126,25 @@ class _Handler(web.RequestHandler):
         await respond(self, route, self._data, caller, name)
 
     get = post = put = patch = delete = head = options = handle
+
+
+class _Page(_Handler):
+    """The web page. The token of the URL goes into a cookie, and so out of sight and out of the history."""
+
+    async def get(self, path: str) -> None:  # type: ignore[override]
+        if path == "/":
+            if self.caller() is None:
+                self.set_status(401)
+                self.finish("Open the URL that nbtokens serve has printed: the token is in it.")
+                return
+            token = self.get_query_argument("token", "")
+            if token:
+                self.set_cookie(self.cookie, token, path=PREFIX, httponly=True, samesite="Lax")
+                self.redirect(f"{PREFIX}/")
+                return
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Referrer-Policy", "no-referrer")
+        send(self, *page_file(path))
 
 
 class _Document(_Handler):
@@ -141,7 +174,11 @@ def application(data: UsageData, callers: Mapping[str, Caller]) -> web.Applicati
         if pattern in _SHORT_PATHS:
             handlers.append((pattern, _Handler, given))
     rest = {"routes": {}, "data": data, "callers": callers}
-    handlers.append((PREFIX + OPENAPI, _Document, rest))
+    handlers += [
+        (PREFIX + OPENAPI, _Document, rest),
+        (f"{PREFIX}({'|'.join(map(re.escape, FILES))})", _Page, rest),
+        (f"(?:/|{PREFIX})", web.RedirectHandler, {"url": f"{PREFIX}/"}),
+    ]
     return web.Application(
         handlers,
         default_handler_class=_Unknown,

@@ -21,6 +21,9 @@ USUAL_PER_PAGE: Final = 100
 MOST_PER_PAGE: Final = 1000
 MOST_PAGES: Final = 1_000_000
 LONGEST_NAME: Final = 256
+NAME_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+"""No control characters."""
+_NAME: Final = re.compile(NAME_PATTERN)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 
@@ -77,8 +80,8 @@ def name_of(asked: Asked) -> str:
     Raises:
         RefusedError: it can't be one.
     """
-    if not 0 < len(asked.name) <= LONGEST_NAME or not asked.name.isprintable():
-        raise RefusedError(400, f"The name in the path must have 1 to {LONGEST_NAME} printable characters.")
+    if len(asked.name) > LONGEST_NAME or not _NAME.fullmatch(asked.name):
+        raise RefusedError(400, f"The name must have 1 to {LONGEST_NAME} characters, and no control characters.")
     return asked.name
 
 
@@ -89,7 +92,9 @@ def period_of(asked: Asked) -> Period:
         RefusedError: a date or a number is none, or the period ends before it begins.
     """
     days = _whole(asked, "days", USUAL_DAYS, MOST_DAYS)
-    start, end = _date(asked, "start_date"), _date(asked, "end_date") or asked.today
+    start, end = _date(asked, "start_date"), _date(asked, "end_date")
+    if end is None:
+        end = asked.today if start is None else max(asked.today, start)
     if start is None:
         start = end - timedelta(days=min(days - 1, (end - date.min).days))
     if start > end:

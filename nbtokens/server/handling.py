@@ -91,7 +91,7 @@ def send(handler: RequestHandler, body: bytes, kind: str) -> None:
 
 def send_document(handler: RequestHandler) -> None:
     """Send the OpenAPI document."""
-    send(handler, document(), JSON)
+    send(handler, document(handler.request.path.removesuffix(OPENAPI)), JSON)
 
 
 def refuse(handler: RequestHandler, status: int, message: str, allow: Iterable[str] = ()) -> None:

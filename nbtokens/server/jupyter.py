@@ -6,6 +6,7 @@ Reading asks the server's authorizer for `read` on the resource `nbtokens`, post
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from http.client import responses
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbtokens.config import load_config
-from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send_document
+from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send, send_document
 from nbtokens.server.local import local_data
+from nbtokens.server.pages import FILES, POLICY, page_file
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -96,6 +98,23 @@ class Document(_Handler):
         send_document(self)
 
 
+class Page(JupyterHandler):
+    """The web page: who is not logged in is asked to."""
+
+    auth_resource = _RESOURCE
+
+    @property
+    def content_security_policy(self) -> str:
+        """The page's own, which is stricter than the server's."""
+        return POLICY
+
+    @web.authenticated
+    @authorized
+    async def get(self, path: str) -> None:
+        """Send it, or one of its files."""
+        send(self, *page_file(path))
+
+
 class Unknown(_Handler):
     """Any other path."""
 
@@ -114,5 +133,10 @@ def set_up(server: ServerApp) -> None:
         kind = Open if all(route.is_open for route in routes.values()) else Closed
         handlers.append((base + pattern, kind, {"routes": routes, "data": data}))
     rest = {"routes": {}, "data": data}
-    handlers += [(base + OPENAPI, Document, rest), (base + "/.*", Unknown, rest)]
+    handlers += [
+        (base + OPENAPI, Document, rest),
+        (f"{base}({'|'.join(map(re.escape, FILES))})", Page),
+        (base, web.RedirectHandler, {"url": f"{base}/"}),
+        (base + "/.*", Unknown, rest),
+    ]
     server.web_app.add_handlers(".*$", handlers)  # type: ignore[no-untyped-call]

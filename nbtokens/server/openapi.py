@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from nbtokens._version import __version__
-from nbtokens.server.asking import LONGEST_NAME
+from nbtokens.server.asking import LONGEST_NAME, NAME_PATTERN
 from nbtokens.server.endpoints import JSON, ROUTES, Route
 from nbtokens.server.posting import Batch
 from nbtokens.server.shapes import Problem
@@ -20,8 +20,12 @@ _NAMES: Final = {"user": "Whose usage.", "run_id": "The run's name."}
 
 
 @cache
-def document() -> bytes:
-    """The document as JSON. Its paths stand below `/nbtokens`, wherever that is served."""
+def document(below: str) -> bytes:
+    """The document as JSON.
+
+    Args:
+        below: the path on the server that the document's paths stand below.
+    """
     kinds = [route.shape for route in ROUTES if route.shape is not None]
     _, schemas = msgspec.json.schema_components([*kinds, Batch, Problem], ref_template=_REF)
     paths: dict[str, Any] = {}
@@ -35,7 +39,7 @@ def document() -> bytes:
                 "version": __version__,
                 "description": "What LLM calls cost. Money is USD, days are UTC; an unpriced cost is null, never 0.",
             },
-            "servers": [{"url": "."}],
+            "servers": [{"url": below}],
             "security": [{"token": []}],
             "paths": paths,
             "components": {
@@ -62,7 +66,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _in_path(route: Route) -> list[dict[str, Any]]:
-    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
+    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": NAME_PATTERN}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema, "description": _NAMES[name]}
         for name in re.findall(r"{(\w+)}", route.path)

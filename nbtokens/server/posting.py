@@ -70,9 +70,6 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     records: Annotated[list[Posted], msgspec.Meta(min_length=1, max_length=MOST_RECORDS)]
 
 
-_decoder: Final = msgspec.json.Decoder(Batch)
-
-
 def read_batch(body: bytes, content_type: str) -> list[Posted]:
     """The records of a body.
 
@@ -84,11 +81,22 @@ def read_batch(body: bytes, content_type: str) -> list[Posted]:
     if len(body) > MOST_BYTES:
         raise RefusedError(413, f"The body has more than {MOST_BYTES:,} bytes; send several batches.")
     try:
-        return _decoder.decode(body).records
+        return msgspec.convert(_with_whole_numbers(msgspec.json.decode(body)), Batch).records
     except msgspec.ValidationError as error:
         raise RefusedError(422, f"Nothing was recorded: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, f"The body is not JSON: {error}.") from error
+
+
+def _with_whole_numbers(body: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The body with 100.0 as 100, which JSON holds for the same number."""
+    records = body.get("records") if isinstance(body, dict) else None
+    for record in records if isinstance(records, list) else ():
+        if isinstance(record, dict):
+            record |= {
+                name: int(value) for name, value in record.items() if isinstance(value, float) and value.is_integer()
+            }
+    return body
 
 
 def to_record(posted: Posted, user: str | None, price: Callable[[Order], Price]) -> Record:
@@ -138,4 +146,4 @@ def _utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
-        raise RefusedError(422, f"Nothing was recorded: started_at {at} is no time of the calendar.") from error
+        raise RefusedError(400, f"Nothing was recorded: started_at {at} is no time of the calendar.") from error

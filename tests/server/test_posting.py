@@ -78,7 +78,7 @@ def test_once_for_each_id(rest: Rest, ledger: Ledger) -> None:
 def test_what_is_no_record(change: dict[str, Any], rest: Rest, ledger: Ledger) -> None:
     """One record that can't be one: nothing of the batch is recorded, and the answer says why."""
     answer = rest.post("/records", json=batch({"id": "good"}, change))
-    assert answer.status_code == 422
+    assert answer.status_code == (400 if "+23:00" in str(change) else 422)  # a schema can't say where the calendar ends
     assert answer.json()["message"].startswith("Nothing was recorded: ")
     assert ledger.rows(None) == []
 
@@ -86,7 +86,7 @@ def test_what_is_no_record(change: dict[str, Any], rest: Rest, ledger: Ledger) -
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 400), (b"{", 400), (b"\xff\xfe", 400), (b"[" * 100_000, 422), (b"[]", 422), (b"null", 422), (b"{}", 422),
+        (b"", 400), (b"{", 400), (b"\xff\xfe", 400), (b"[" * 100_000, 400), (b"[]", 422), (b"null", 422), (b"{}", 422),
         (b'{"records": []}', 422), (b'{"records": [1]}', 422), (b'{"records": [], "x": 1}', 422),
         (json.dumps(batch(*({"id": str(n)} for n in range(1001)))).encode(), 422), (b" " * 5_000_001, 413),
         (b'{"records": [{"id": "\\ud800"}]}', 400),

@@ -1,0 +1,1 @@
+"""What was recorded, as OpenTelemetry metrics, where somebody has set these up."""
