@@ -39,6 +39,7 @@ _RUN_ELSEWHERE = {
     "nbtokens demo": "tests/demo/test_demo_command.py",
     "nbtokens demo --simulate": "tests/demo/test_demo_command.py",
     "nbtokens demo --notebook PATH": "tests/demo/test_demo_command.py",
+    "nbtokens serve": "tests/server/test_serve.py",
     "nbtokens demo --lab": "tests/browser/test_demo_in_lab.py",
 }
 
