@@ -199,6 +199,9 @@ def _of_generations(value: Any, depth: int) -> ResponseUsage | None:  # noqa: AN
     return ResponseUsage(**every, model=answers[0].model, call_type=answers[0].call_type, raw_usage=raw)
 
 
+_WRITTEN: Final = frozenset({"completion_tokens", "output_tokens"})
+
+
 def _read(raw: Object) -> ResponseUsage | None:
     """The counts of a usage object, by the table whose sign it bears."""
     if any(_PROTOBUF.search(name) for name in raw):
@@ -209,7 +212,7 @@ def _read(raw: Object) -> ResponseUsage | None:
         usage = _READERS[table.api].of(_present(raw))
         if usage is None:
             continue
-        if table is openai.CHAT and usage.output_tokens is None and raw.get("total_tokens") == usage.input_tokens:
+        if table is openai.CHAT and _WRITTEN.isdisjoint(raw) and raw.get("total_tokens") == usage.input_tokens:
             usage = _EMBEDDING_READER.of(_present(raw)) or usage
             return _with_counts(usage, raw, openai.EMBEDDINGS.call_type)
         return _with_counts(usage, raw, table.call_type)
