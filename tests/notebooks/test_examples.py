@@ -51,7 +51,7 @@ EXAMPLES: Final = {
     ),
     "async_and_threads": Example(18, {"gather": "LLM usage of this cell", "threads": "6 calls", "cells": "threads"}),
     "rag_embeddings": Example(
-        10, {"stats": "query_embedding", "frame": "rag_output", "estimate": "Estimate for text-embedding-3-small"}
+        7, {"stats": "query_embedding", "frame": "rag_output", "estimate": "Estimate for text-embedding-3-small"}
     ),
     "finding_waste": Example(
         12,
