@@ -115,25 +115,14 @@ def make(  # noqa: PLR0913 - what a row is made of
     usage = Usage(**{**counts, **given})
     duration = fields["duration_s"] = _seconds(fields.get("duration_s"))
     price = _price(model, usage, at, duration, cost_usd, fields)
-    here = place or current_place()
     row = {
-        **_of_place(here, operation, tags),
+        **_of_place(place or current_place(), operation, tags),
+        **_of_usage(usage),
+        **_of_price(price),
         "model": model,
         "request_model": model,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_input_tokens": usage.cache_read_input_tokens,
-        "cache_creation_input_tokens": usage.cache_creation_input_tokens,
-        "reasoning_output_tokens": usage.reasoning_output_tokens,
-        "total_tokens": _total(usage),
-        "usage_source": "none" if _total(usage) is None else "reported",
         "complete": True,
         "status": "ok",
-        "input_cost_usd": price.input,
-        "output_cost_usd": price.output,
-        "other_cost_usd": price.other,
-        "cost_usd": price.total,
-        "price_source": price.source,
         **fields,
     }
     try:
@@ -193,6 +182,29 @@ def _of_place(place: Place, operation: str | None, tags: dict[str, Any]) -> dict
         "attribution": place.attribution,
         "operation": operation or place.operation,
         "tags": {**place.tags, **tags} or None,
+    }
+
+
+def _of_usage(usage: Usage) -> dict[str, Any]:
+    total = _total(usage)
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_input_tokens": usage.cache_read_input_tokens,
+        "cache_creation_input_tokens": usage.cache_creation_input_tokens,
+        "reasoning_output_tokens": usage.reasoning_output_tokens,
+        "total_tokens": total,
+        "usage_source": "none" if total is None else "reported",
+    }
+
+
+def _of_price(price: Price) -> dict[str, Any]:
+    return {
+        "input_cost_usd": price.input,
+        "output_cost_usd": price.output,
+        "other_cost_usd": price.other,
+        "cost_usd": price.total,
+        "price_source": price.source,
     }
 
 

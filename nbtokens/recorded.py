@@ -65,30 +65,33 @@ def recorded(
     fields = {"provider": provider, "call_type": call_type}
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        begin = functools.partial(_Run, function, model, operation, tags, fields)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            return _decorated_generator(cast("Callable[P, R]", function), begin)
-        if inspect.iscoroutinefunction(function):
+        return _decorated(function, functools.partial(_Run, function, model, operation, tags, fields))
 
-            @functools.wraps(function)
-            async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - the function's own
-                with begin(args, kwargs) as run:
-                    result = await function(*args, **kwargs)
-                    run.take(result)
-                return result
+    return decorate
 
-            return cast("Callable[P, R]", run_async)
+
+def _decorated(function: Callable[P, R], begin: Callable[..., _Run]) -> Callable[P, R]:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return _decorated_generator(cast("Callable[P, R]", function), begin)
+    if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
-        def run_sync(*args: P.args, **kwargs: P.kwargs) -> R:
+        async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - the function's own
             with begin(args, kwargs) as run:
-                result = function(*args, **kwargs)
+                result = await function(*args, **kwargs)
                 run.take(result)
             return result
 
-        return run_sync
+        return cast("Callable[P, R]", run_async)
 
-    return decorate
+    @functools.wraps(function)
+    def run_sync(*args: P.args, **kwargs: P.kwargs) -> R:
+        with begin(args, kwargs) as run:
+            result = function(*args, **kwargs)
+            run.take(result)
+        return result
+
+    return run_sync
 
 
 def _decorated_generator(function: Callable[P, R], begin: Callable[..., _Run]) -> Callable[P, R]:

@@ -139,7 +139,7 @@ def test_on_a_terminal(ledger: Ledger) -> None:
     assert "=== API Token Statistics ===" in text
     assert "\x1b[" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    for model in ("gpt-5", "claude", "local"):
+    for model in ("gpt-5", "claude", "local_model"):
         assert re.search(rf"^\s*{model}\s+\d", plain, flags=re.MULTILINE)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from histories import BEGAN
+from made_up import BEGAN
 
 from nbtokens.cli import main
 

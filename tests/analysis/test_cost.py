@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from genai_prices import Usage, calc_price
-from histories import BEGAN
+from made_up import BEGAN
 from scipy import stats
 
 from nbtokens.analysis.spending import forecast
@@ -76,12 +76,12 @@ def test_only_some_calls(mixed: list[Record], write: Write, cost: Asked) -> None
 def test_what_is_not_priced(mixed: list[Record], write: Write, cost: Asked, capsys: Any) -> None:  # noqa: ANN401
     """Calls without a price are in no sum; they are listed, with what to write into the settings."""
     write(mixed)
-    local = [one for one in mixed if one.kind == "call" and one.model == "local" and one.status == "ok"]
+    local = [one for one in mixed if one.kind == "call" and one.model == "local_model" and one.status == "ok"]
     [unpriced] = cost()["unpriced"]
-    assert (unpriced["model"], unpriced["calls"]) == ("local", len(local))
+    assert (unpriced["model"], unpriced["calls"]) == ("local_model", len(local))
     assert unpriced["input_tokens"] == sum(one.input_tokens or 0 for one in local)
     assert main(["cost"]) == 0
-    assert '[tool.nbtokens.prices."local"] input_per_mtok = 0.30' in capsys.readouterr().out
+    assert '[tool.nbtokens.prices."local_model"] input_per_mtok = 0.30' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("limit", "code"), [("0.29", 1), ("0.3", 0), ("10", 0)])

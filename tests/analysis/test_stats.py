@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from histories import BEGAN
+from made_up import BEGAN
 
 import nbtokens
 from nbtokens.cli import main
@@ -34,7 +34,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
         row |= {name: getattr(one, name) for name in ("input_tokens", "output_tokens", "total_tokens", "duration_s")}
         row["cost_usd"] = None if one.cost_usd is None else float(one.cost_usd)
         row["team"] = (one.tags or {}).get("team")
-        row["cell"] = f"{one.notebook} [{one.cell}]"
+        row["cell"] = f"{one.notebook or ''} [{one.cell}]".strip()
         row["calls"] = one.calls
         rows.append(row)
     made = pd.DataFrame(rows)

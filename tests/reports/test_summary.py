@@ -85,7 +85,7 @@ def test_overall(page: dict[str, list[list[str]]], calls: list[Record], records:
         "cost": figures[5],
         "unpriced calls": count(sum(one.cost_usd is None and one.status == "ok" for one in calls)),
         "calls with estimated tokens": count(sum(one.usage_source == "estimated" for one in calls)),
-        "answers from a cache": count(len(records) - len(calls)),
+        "answers from a cache": count(sum(one.kind == "cache_hit" for one in records)),
         "tokens that they saved": count(sum(one.total_tokens or 0 for one in records if one.kind == "cache_hit")),
         "cost that they saved": usd(sum((one.saved_cost_usd or Decimal(0) for one in records), Decimal(0))),
     }
@@ -153,7 +153,7 @@ def test_speed(page: dict[str, list[list[str]]], calls: list[Record]) -> None:
         (page["Speed"][2], " s", [duration or 0 for _, duration in timed]),
     ):
         shown = [float(cell.removesuffix(unit).replace(",", "")) for cell in row[1:]]
-        assert shown == pytest.approx(np.quantile(values, [0.5, 0.95, 0.99], method="lower"), rel=0.0101, abs=0.06)
+        assert shown == pytest.approx(np.quantile(values, [0.5, 0.95, 0.99], method="lower"), rel=0.014, abs=0.06)
 
 
 def test_time_range(page: dict[str, list[list[str]]], calls: list[Record]) -> None:
