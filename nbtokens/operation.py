@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 
@@ -31,6 +31,8 @@ UsualOperation: TypeAlias = Literal[
     "text_classification",
 ]
 """Names that operations usually have, for editors to complete. Any other name is as good."""
+USUAL_OPERATIONS: Final[tuple[str, ...]] = get_args(UsualOperation)
+"""The same, for notebooks to complete."""
 
 _ENDS: Final = (None, GeneratorExit, StopIteration, StopAsyncIteration)
 

@@ -1,4 +1,4 @@
-"""Completion behind `%tokens` and `%%tokens`: commands, options, and what may stand behind an option."""
+"""Completion behind `%tokens` and `%%tokens`: commands, options, and what may stand behind an option; of labels too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from nbtokens.guard import guarded
 from nbtokens.history.totals import Dimension
 from nbtokens.notebook.cell_options import CELL_OPTIONS
+from nbtokens.operation import USUAL_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nbtokens.runtime import Runtime
 
 _LINE: Final = re.compile(r"(?:^|[\s=!;])(%%?)tokens[ \t]+(?P<words>.*)\Z")
+_LABEL: Final = re.compile(r"\boperation\(\s*(?P<quote>[\"'])(?P<begun>[^\"']*)\Z")
 _MODEL: Final = "MODEL"
 """The metavar of arguments that are names of models."""
 
@@ -39,17 +41,28 @@ class Completer:
         """What may stand at the cursor; nothing where that isn't behind one of our magics."""
         found = _LINE.search(context.text_until_cursor)
         if found is None:
-            return SimpleMatcherResult(completions=[])
+            return self._label(context)
         *before, begun = re.split(r"\s+", found["words"])
         names: Iterable[str] = ()
         with guarded:
-            names = CELL_OPTIONS if found[1] == "%%" else self._names(before)
-        matching = sorted({name for name in names if name.startswith(begun) and name not in before})
-        return SimpleMatcherResult(
-            completions=[SimpleCompletion(text=name, type="magic") for name in matching],
-            matched_fragment=begun,
-            suppress=True,
-        )
+            names = self._of_cell(before) if found[1] == "%%" else self._names(before)
+        return _matching({*names} - {*before}, begun, "magic")
+
+    def _label(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Names of operations, inside of the quotes of `operation("..."`."""
+        found = _LABEL.search(context.text_until_cursor)
+        if found is None:
+            return SimpleMatcherResult(completions=[])
+        names: Iterable[str] = ()
+        with guarded:
+            names = self._labels()
+        return _matching(names, found["begun"], "text")
+
+    def _labels(self) -> list[str]:
+        return [*USUAL_OPERATIONS, *self._used("operation")]
+
+    def _of_cell(self, before: list[str]) -> Iterable[str]:
+        return self._labels() if before and before[-1] == "--op" else CELL_OPTIONS
 
     def _names(self, before: list[str]) -> Iterable[str]:
         from nbtokens.questions import QUESTIONS  # noqa: PLC0415 - what answers questions is loaded when one is asked
@@ -91,3 +104,13 @@ class Completer:
         """What the history holds of a dimension."""
         groups = self._runtime.store.view(lambda totals: list(totals.by(cast("Dimension", dimension))))
         return [name for name in groups if name and not re.search(r"\s", name)]
+
+
+def _matching(names: Iterable[str], begun: str, kind: str) -> SimpleMatcherResult:
+    """Those of the names that go on from what is typed; where there are any, nobody else's."""
+    matching = sorted({name for name in names if name.startswith(begun)})
+    return SimpleMatcherResult(
+        completions=[SimpleCompletion(text=name, type=kind) for name in matching],
+        matched_fragment=begun,
+        suppress=kind == "magic" or bool(matching),
+    )

@@ -61,6 +61,21 @@ def test_names_of_models(shell: Shell) -> None:
     assert {"simulated-model", "gpt-5-mini"} <= set(names)
 
 
+USUAL = {
+    "embedding", "query_embedding", "rag_input", "rag_output", "chat_completion", "text_generation",
+    "text_classification",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", ["%%tokens --op ", 'with nbtokens.operation("', "@nb.operation( '"])
+def test_labels_of_operations(before: str, shell: Shell) -> None:
+    """Where a label stands, the usual ones are offered, and those that the history holds."""
+    nbtokens.record(model="simulated-model", operation="my_own", input_tokens=1)
+    assert set(completed(shell, before)) == {f"{before}{name}" for name in (*USUAL, "my_own")}
+    assert completed(shell, f"{before}rag_i") == [f"{before}rag_input"]
+    assert completed(shell, f"{before}my") == [f"{before}my_own"]
+
+
 @pytest.mark.parametrize("text", ["tokens li", "'%tokens' + li", "%token li", "print(x"])
 def test_elsewhere_it_is_as_ever(text: str, shell: Shell) -> None:
     """Where no magic of ours stands, the completions are those of IPython alone."""
