@@ -14,6 +14,7 @@ from nbtokens.alerts import Alerts
 from nbtokens.guard import guarded
 from nbtokens.history.totals import Sums
 from nbtokens.limits import Amounts, BudgetExceeded, Limit
+from nbtokens.shared_budgets import Known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ class Budgets:
     Attributes:
         limits: those that hold.
         alerts: bounds that stop nothing.
+        team: the limits of the team's database, where one is set.
 
     Args:
         session: the sums of this session.
@@ -55,6 +57,7 @@ class Budgets:
     ) -> None:
         self.limits: list[Limit] = []
         self.alerts = Alerts(self._spent_on, tell)
+        self.team = Known()
         self._session, self._store, self._expect, self._tell = session, store, expect, tell
         self._lock = threading.Lock()
         self._in_flight: WeakKeyDictionary[Exchange, Amounts] = WeakKeyDictionary()
@@ -65,6 +68,12 @@ class Budgets:
         """In a forked child: the lock may be held for ever, and the calls in flight are the parent's."""
         self._lock = threading.Lock()
         self._in_flight = WeakKeyDictionary()
+        self.team.after_fork()
+
+    @property
+    def hold(self) -> bool:
+        """Whether there is any limit that a call could pass."""
+        return bool(self.limits or self.team.standings)
 
     def add(self, limit: Limit) -> None:
         """Set a limit. Another one for the same period is replaced."""
@@ -93,9 +102,12 @@ class Budgets:
         Raises:
             BudgetExceeded: it would pass a limit that stops calls.
         """
+        limits = [*self.limits, *self.team.at(exchange.place)]
+        if not limits:
+            return 0.0
         expected = self._expect()(exchange)
         with self._lock:
-            pause = max((self._ask(limit, exchange.place, expected) for limit in self.limits), default=0.0)
+            pause = max(self._ask(limit, exchange.place, expected) for limit in limits)
             if not pause:
                 self._in_flight[exchange] = expected
             return pause
@@ -109,6 +121,7 @@ class Budgets:
         """A call was recorded."""
         with guarded:
             self.alerts.check(record)
+        self.team.count(record)
         used = Amounts(record.cost_usd, record.total_tokens or 0)
         with self._lock:
             key = (record.cell, record.execution_count)
@@ -120,6 +133,8 @@ class Budgets:
 
     def spent(self, limit: Limit, place: Place | None = None) -> Amounts:
         """What is used of a limit by now, without the calls in flight."""
+        if limit.scope is not None:
+            return self.team.spent(limit)
         if limit.per == "session":
             return _of(self._session())
         if limit.per == "minute":
@@ -155,13 +170,13 @@ class Budgets:
         share = _share(limit, spent + expected)
         if share <= 1:
             if share >= limit.warn_at:
-                self._tell(f"{limit.covers.capitalize()} is near its limit of {limit}.")
+                self._tell(f"{_capitalized(limit.covers)} is near its limit of {limit}.")
             return 0.0
         if limit.then == "wait":
             return self._until_there_is_room()
         if limit.then == "stop":
             raise BudgetExceeded(limit, spent, expected)
-        self._tell(f"{limit.covers.capitalize()} has passed its limit of {limit}.")
+        self._tell(f"{_capitalized(limit.covers)} has passed its limit of {limit}.")
         return 0.0
 
     def _until_there_is_room(self) -> float:
@@ -188,6 +203,10 @@ def usual_output(store: Callable[[], Store], model: str, operation: str | None) 
     return store().view(look)
 
 
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _of(sums: Sums) -> Amounts:
     return Amounts(sums.cost_usd, sums.total_tokens)
 
@@ -204,7 +223,7 @@ def _shares(limit: Limit, other: Place, place: Place) -> bool:
     """Whether a call in flight counts for the same limit as one from this place."""
     if limit.per == "cell":
         return (other.cell, other.execution_count) == (place.cell, place.execution_count)
-    return limit.per != "notebook" or other.notebook == place.notebook
+    return "notebook" not in (limit.per, limit.scope) or other.notebook == place.notebook
 
 
 def _share(limit: Limit, used: Amounts) -> float:

@@ -11,8 +11,10 @@ from nbtokens.errors import ConfigError
 
 Period: TypeAlias = Literal["session", "day", "month", "cell", "notebook", "minute"]
 Action: TypeAlias = Literal["stop", "warn", "wait"]
+Scope: TypeAlias = Literal["user", "project", "notebook"]
 PERIODS: Final[tuple[str, ...]] = get_args(Period)
 ACTIONS: Final[tuple[str, ...]] = get_args(Action)
+SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 _SIZES: Final = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 _WHAT: Final = {
     "session": "this session",
@@ -36,6 +38,8 @@ class Limit:
         then: what happens to a call that would pass it: it is not sent (`stop`), it is sent and the user is told
             (`warn`), or, for a minute, it waits until there is room (`wait`).
         unpriced: what happens to a call whose price is not known: `warn` or `stop`.
+        scope: where the team's database has set it: what it is for. None: for this process.
+        name: which user, project or notebook.
     """
 
     cost_usd: Decimal | None = None
@@ -44,16 +48,24 @@ class Limit:
     warn_at: float = 0.8
     then: Action = "stop"
     unpriced: Action = "warn"
+    scope: Scope | None = None
+    name: str = ""
 
     def __str__(self) -> str:
         amounts = [usd(self.cost_usd)] if self.cost_usd is not None else []
         amounts += [f"{count(self.tokens)} tokens"] if self.tokens is not None else []
-        return f"{' and '.join(amounts)} per {self.per}"
+        whose = f" for {self.whose}" if self.scope is not None else ""
+        return f"{' and '.join(amounts)} per {self.per}{whose}"
+
+    @property
+    def whose(self) -> str:
+        """The user, project or notebook of a team's limit, in words."""
+        return f"{self.scope} {self.name!r}"
 
     @property
     def covers(self) -> str:
         """What it holds for, in words."""
-        return _WHAT[self.per]
+        return _WHAT[self.per] if self.scope is None else f"the {self.per} (UTC) of {self.whose}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +103,12 @@ class BudgetExceeded(BaseException):
             )
         said = f"{count(spent.tokens)} of {count(limit.tokens)} tokens" if self.of_tokens else _money(limit, spent)
         would = f"about {count(expected.tokens)} tokens" if self.of_tokens else f"about {usd(expected.cost_usd)}"
+        said = f"This call was not sent: {limit.covers} has used {said}, and the call would use {would}."
+        if limit.scope is not None:
+            return f"{said} The limit is the team's; `nbtokens --team budget` shows and sets what it allows."
         return (
-            f"This call was not sent: {limit.covers} has used {said}, and the call would use {would}. Raise the "
-            f"limit with `%tokens budget AMOUNT --per {limit.per}`, or take it away with `%tokens budget off`."
+            f"{said} Raise the limit with `%tokens budget AMOUNT --per {limit.per}`, or take it away with "
+            "`%tokens budget off`."
         )
 
     @property
@@ -115,21 +130,23 @@ def make_limit(  # noqa: PLR0913 - the fields of a limit, as a user writes them
     warn_at: float | str = 0.8,
     then: str = "stop",
     unpriced: str = "warn",
+    scope: str | None = None,
+    name: str = "",
 ) -> Limit:
-    """A limit, from what a user says: `5.00`, `"200k"` tokens, at `"80%"`.
+    """A limit, from what a user says: `5.00`, `"200k"` tokens, at `"80%"`; of a team, for a name in a scope.
 
     Raises:
         ConfigError: something of it can't be used.
     """
     if cost_usd is None and tokens is None:
         raise ConfigError("A budget needs an amount in USD, or --tokens.")
-    for name, value, allowed in (
+    for option, value, allowed in (
         ("--per", per, PERIODS),
         ("--then", then, ACTIONS),
         ("--unpriced", unpriced, ACTIONS[:2]),
     ):
         if value not in allowed:
-            raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+            raise ConfigError(f"{option} is {value!r}; it must be one of {', '.join(allowed)}.")
     if then == "wait" and per != "minute":
         raise ConfigError("--then wait is for --per minute: in other periods there may never be room again.")
     return Limit(
@@ -139,6 +156,8 @@ def make_limit(  # noqa: PLR0913 - the fields of a limit, as a user writes them
         _share(warn_at),
         cast("Action", then),
         cast("Action", unpriced),
+        cast("Scope | None", scope),
+        name,
     )
 
 

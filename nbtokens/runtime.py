@@ -145,7 +145,7 @@ class Runtime:
             self._writer.start()  # here, for a stream that is collected may not start a thread
             self._hooks.install()
             self._workers.install()
-            self._shipping.start(self.config, self.store.journal)
+            self._shipping.start(self.config, self.store.journal, self.budgets.team)
 
     def disable(self) -> None:
         """Record no more, and leave every client class as it was found."""
@@ -184,7 +184,7 @@ class Runtime:
         Raises:
             BudgetExceeded: it would pass a limit that stops calls.
         """
-        if self.budgets.limits:
+        if self.budgets.hold:
             pause = self.budgets.begin(exchange)
             if pause:
                 return pause
@@ -201,7 +201,7 @@ class Runtime:
         self.activity.ended(exchange)
         if self._meter is not None:
             self._meter.observe(exchange)
-        if self.budgets.limits:
+        if self.budgets.hold:
             self.budgets.end(exchange)
 
     def observe_hit(self, answer: CachedAnswer) -> None:
@@ -308,6 +308,7 @@ class Runtime:
         """Let an import that is under way on a thread of ours end: in the child, its lock would be held for ever."""
         if self._prices is not None and not self._prices.ready:
             self._prices.wait(_LAST_WAIT)
+        self._shipping.before_fork(_LAST_WAIT)
         self._writer.before_fork(_LAST_WAIT)
 
     def after_fork_in_parent(self) -> None:

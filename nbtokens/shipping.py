@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from nbtokens.config import Config
     from nbtokens.history.journal import Journal
+    from nbtokens.shared_budgets import Known
     from nbtokens.team.background import Background
 
 _LAST_WAIT = 4.0
@@ -28,18 +29,22 @@ class Shipping:
         self._lock = Lock()
         self._config: Config | None = None
         self._background: Background | None = None
+        self._resume: tuple[Config, Journal, Known] | None = None
         atexit.register(lambda: self.stop(_LAST_WAIT))
 
-    def start(self, config: Config, journal: Journal) -> None:
-        """Begin, if a database is set and this is not under way."""
+    def start(self, config: Config, journal: Journal, known: Known) -> None:
+        """Begin, if a database is set and this is not under way; `known` learns of the team's budgets."""
         with self._lock:
-            if config.database is None or (self._background is not None and self._config == config):
+            if self._background is not None and self._config == config:
                 return
             self._stop(0.0)
+            if config.database is None:
+                known.begin(config)
+                return
             from nbtokens.team.background import Background  # noqa: PLC0415 - SQLAlchemy is loaded on its thread
 
-            self._config, self._background = config, Background(self._tell)
-            self._background.start(config, journal)
+            self._config, self._background, self._resume = config, Background(self._tell), (config, journal, known)
+            self._background.start(config, journal, known)
 
     def stop(self, seconds: float) -> bool:
         """Send what is new and end, in the background; wait so long for it, and say whether that was enough."""
@@ -50,7 +55,15 @@ class Shipping:
         background, self._background = self._background, None
         return background is None or background.stop(seconds)
 
+    def before_fork(self, seconds: float) -> None:
+        """Let an import that is under way on the thread end, which takes at most so long."""
+        if self._background is not None:
+            self._background.wait_until_loaded(seconds)
+
     def after_fork(self) -> None:
-        """In a forked child: the parent sends the rows of both."""
+        """In a forked child: the parent sends the rows of both, until the child makes a call of its own."""
         self._lock = Lock()
+        resume = self._resume if self._background is not None else None
         self._background = None
+        if resume is not None:
+            resume[2].alone = lambda: self.start(*resume)

@@ -34,7 +34,7 @@ class Ask:
         """Print the answer: in colour on a terminal, as plain text elsewhere, or in the format that was asked for."""
         if not arguments.team:
             return show_answer(self._question.answer(arguments, runtime().history), arguments.format)
-        with closing(team_view()) as team:
+        with closing(team_view(arguments.command)) as team:
             return show_answer(self._question.answer(arguments, team), arguments.format)
 
 

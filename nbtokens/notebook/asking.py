@@ -57,7 +57,7 @@ def _ask_team(words: list[str], presented: Callable[[Report], Report]) -> Report
     check_team_question(words[0])
     question = QUESTIONS[words[0]]
     arguments = parse(f"%tokens {FLAG} {words[0]}", question, words[1:])
-    with closing(team_view()) as team:
+    with closing(team_view(words[0])) as team:
         report = presented(question.answer(arguments, team).report)
     return _in_format(report, arguments.format)
 

@@ -69,10 +69,11 @@ def run_budget(budgets: Budgets, words: list[str]) -> Report:
 def budget_report(budgets: Budgets) -> Report:
     """The limits that hold, and what is spent of them."""
     rows = []
-    for limit in budgets.limits:
+    for limit in (*budgets.limits, *budgets.team.at(current_place())):
         spent = budgets.spent(limit, current_place())
         cost = "" if limit.cost_usd is None else f"{usd(spent.cost_usd)} of {usd(limit.cost_usd)}"
         tokens = "" if limit.tokens is None else f"{count(spent.tokens)} of {count(limit.tokens)}"
-        rows.append((limit.per, cost, tokens, f"{limit.warn_at:.0%}", limit.then))
+        per = limit.per if limit.scope is None else f"{limit.per}, {limit.whose}"
+        rows.append((per, cost, tokens, f"{limit.warn_at:.0%}", limit.then))
     columns = ("per", ">cost", ">tokens", ">told at", "then")
     return Report("Budgets", (Table("", columns, tuple(rows), empty=f"No budget is set. {USAGE}"),))

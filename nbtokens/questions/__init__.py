@@ -14,6 +14,7 @@ from nbtokens.questions.prices import Prices
 from nbtokens.questions.scores import Scores
 from nbtokens.questions.stats import Stats
 from nbtokens.questions.summary import Summary
+from nbtokens.questions.team_budget import TeamBudget
 from nbtokens.questions.validate import Validate
 from nbtokens.questions.whatif import WhatIf
 
@@ -26,6 +27,7 @@ QUESTIONS: Final[dict[str, Question]] = {
     "check": Check(),
     "cost": Cost(),
     "scores": Scores(),
+    "budget": TeamBudget(),
     "prices": Prices(),
     "whatif": WhatIf(),
     "config": ConfigInForce(),

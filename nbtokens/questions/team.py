@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from nbtokens.team.history import TeamHistory
 
 FLAG: Final = "--team"
-QUESTIONS_TO_TEAMS: Final = ("stats", "cost", "check", "scores", "validate", "whatif")
+BUDGET: Final = "budget"
+QUESTIONS_TO_TEAMS: Final = ("stats", "cost", "check", "scores", "validate", "whatif", BUDGET)
 
 
 class TeamView(History):
@@ -30,6 +31,11 @@ class TeamView(History):
 
     def __init__(self, team: TeamHistory) -> None:
         self._team = team
+
+    @property
+    def team(self) -> TeamHistory:
+        """The database."""
+        return self._team
 
     @property
     def path(self) -> Path:
@@ -71,8 +77,8 @@ class TeamView(History):
         self._team.close()
 
 
-def team_view() -> TeamView:
-    """The database of the settings.
+def team_view(word: str | None = None) -> TeamView:
+    """The database of the settings, for a question. Budgets may be set before the first record has come.
 
     Raises:
         NbtokensError: there is none, or it can't be used.
@@ -86,7 +92,7 @@ def team_view() -> TeamView:
         from nbtokens.team.history import open_team  # noqa: PLC0415 - SQLAlchemy, only where it is asked for
     except ImportError as error:
         raise ConfigError(f"{error.name} is missing: pip install 'nbtokens[team]'") from error
-    return TeamView(open_team(config.database, config.root))
+    return TeamView(open_team(config.database, config.root, make=word == BUDGET))
 
 
 def check_team_question(name: str) -> None:
@@ -98,7 +104,7 @@ def check_team_question(name: str) -> None:
 def team_overview(view: TeamView, now: datetime | None = None) -> Answer:
     """Today, the last days and all time; by project, user, model and operation; the latest calls."""
     midnight = (now or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0)
-    team = view._team  # noqa: SLF001 - a class of this file
+    team = view.team
     spans = (
         ("today (UTC)", Selection(since=midnight)),
         ("7 days", Selection(since=midnight - timedelta(days=6))),

@@ -1,4 +1,4 @@
-"""The thread that keeps the database up to date while calls go on. No call waits for it."""
+"""The thread that keeps the database up to date, and what is known of budgets, while calls go on. No call waits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from nbtokens.config import Config
     from nbtokens.history.journal import Journal
+    from nbtokens.shared_budgets import Known
     from nbtokens.team.shipper import Shipper
 
 EVERY: Final = 1.0
@@ -31,11 +32,17 @@ class Background:
         self._stop = threading.Event()
         self._asked = threading.Event()
         self._done = threading.Event()
+        self._loaded = threading.Event()
 
-    def start(self, config: Config, journal: Journal) -> None:
+    def start(self, config: Config, journal: Journal, known: Known) -> None:
         """Begin. Everything else is done on the thread, for imports and connections take their time."""
-        thread = threading.Thread(target=self._run, args=(config, journal), name="nbtokens-shipper", daemon=True)
-        thread.start()
+        known.begin(config)
+        arguments = (config, journal, known)
+        threading.Thread(target=self._run, args=arguments, name="nbtokens-shipper", daemon=True).start()
+
+    def wait_until_loaded(self, seconds: float) -> None:
+        """Wait at most so long for what the thread imports: a fork in the middle of it leaves a lock held for ever."""
+        self._loaded.wait(seconds)
 
     def stop(self, seconds: float) -> bool:
         """Send what is new once more and end, for which it has so many seconds; whether they were enough."""
@@ -43,15 +50,17 @@ class Background:
         self._asked.set()
         return self._done.wait(seconds)
 
-    def _run(self, config: Config, journal: Journal) -> None:
+    def _run(self, config: Config, journal: Journal, known: Known) -> None:
         with guarded:
             try:
-                shipper = _shipper(config, journal)
+                shipper = _shipper(config, journal, known)
             except NbtokensError as error:
                 self._tell(f"{error} The records stay in {journal.path}, and are sent once the database can be used.")
             else:
+                self._loaded.set()
                 self._ship_until_stopped(shipper)
                 shipper.close()
+        self._loaded.set()
         self._done.set()
 
     def _ship_until_stopped(self, shipper: Shipper) -> None:
@@ -71,7 +80,7 @@ class Background:
             self._asked.clear()
 
 
-def _shipper(config: Config, journal: Journal) -> Shipper:
+def _shipper(config: Config, journal: Journal, known: Known) -> Shipper:
     try:
         from nbtokens.team.shipper import Shipper  # noqa: PLC0415 - SQLAlchemy, on this thread
     except ImportError as error:
@@ -80,4 +89,4 @@ def _shipper(config: Config, journal: Journal) -> Shipper:
         ) from error
     assert config.database is not None
     keep_days = config.settings.database_keep_days
-    return Shipper(journal, config.folder, config.database, config.root, keep_days=keep_days)
+    return Shipper(journal, config.folder, config.database, config.root, keep_days=keep_days, known=known)

@@ -8,13 +8,14 @@ from sqlalchemy import Date, Select, cast, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from nbtokens.analysis.selection import Selection
-from nbtokens.errors import NbtokensError
+from nbtokens.errors import HistoryError, NbtokensError
 from nbtokens.history.sums import Key, Sums
 from nbtokens.history.totals import RECENT, Totals
 from nbtokens.team import where
 from nbtokens.team.aggregates import measures_of_rows, model_label, sums_of_days, sums_of_rows
 from nbtokens.team.database import open_database
-from nbtokens.team.schema import version_of
+from nbtokens.team.limits import remove_budget, set_budget, standings
+from nbtokens.team.schema import bring_up_to_date, version_of
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import daily, token_usage
 from nbtokens.team.writing import read
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine, Label
 
+    from nbtokens.limits import Limit
     from nbtokens.record import Record
+    from nbtokens.shared_budgets import Standing
 
     T = TypeVar("T")
 
@@ -35,12 +38,13 @@ _NO_ROWS: Final = ("amend", "rewrite")
 _IN_TIME: Final = (token_usage.c.started_at, token_usage.c.id)
 
 
-def open_team(url: str, root: Path) -> TeamHistory:
+def open_team(url: str, root: Path, *, make: bool = False) -> TeamHistory:
     """The history in a database.
 
     Args:
         url: as SQLAlchemy writes it.
         root: the folder that the path of an SQLite file is relative to.
+        make: make the tables where there are none yet, and bring them up to date.
 
     Raises:
         ConfigError: the URL is none, or its driver is missing.
@@ -48,11 +52,17 @@ def open_team(url: str, root: Path) -> TeamHistory:
     """
     engine = open_database(url, root)
     try:
+        if make:
+            with engine.begin() as connection:
+                bring_up_to_date(connection)
         with engine.connect() as connection:
             version = version_of(connection)
     except SQLAlchemyError as error:
         engine.dispose()
         raise _of(error) from error
+    except NbtokensError:
+        engine.dispose()
+        raise
     if version is None:
         engine.dispose()
         raise NbtokensError("no records have reached the team's database yet")
@@ -125,9 +135,41 @@ class TeamHistory:
         """The latest calls, the oldest of them first."""
         return self._ask(lambda connection: _recent(connection, Selection()))
 
+    def budgets(self) -> list[Standing]:
+        """The budgets, and what is spent of them.
+
+        Raises:
+            NbtokensError: the database does not answer.
+        """
+        return self._ask(standings)
+
+    def set_budget(self, limit: Limit) -> None:
+        """Set a budget. Another one of the same name and period is replaced.
+
+        Raises:
+            ConfigError: a team can have no such budget.
+            NbtokensError: the database does not answer.
+        """
+        self._write(lambda connection: set_budget(connection, limit))
+
+    def remove_budget(self, scope: str, name: str, per: str) -> bool:
+        """Take a budget away; whether there was one.
+
+        Raises:
+            NbtokensError: the database does not answer.
+        """
+        return self._write(lambda connection: remove_budget(connection, scope, name, per))
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    def _write(self, change: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.begin() as connection:
+                return change(connection)
+        except SQLAlchemyError as error:
+            raise _of(error) from error
 
     def _read(self, query: Select[Any]) -> Iterator[Record]:
         try:
@@ -200,6 +242,6 @@ def _recent(connection: Connection, which: Selection) -> list[Record]:
     return list(read(connection, query))[::-1]
 
 
-def _of(error: SQLAlchemyError) -> NbtokensError:
+def _of(error: SQLAlchemyError) -> HistoryError:
     why = getattr(error, "orig", None) or error
-    return NbtokensError(f"the team's database does not answer: {' '.join(str(why).split())}")
+    return HistoryError(f"the team's database does not answer: {' '.join(str(why).split())}")

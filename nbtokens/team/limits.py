@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nbtokens.errors import ConfigError
-from nbtokens.limits import Amounts, Limit
-from nbtokens.team.tables import budgets, daily
+from nbtokens.limits import SCOPES, Amounts, Limit
+from nbtokens.shared_budgets import Standing, first_day
+from nbtokens.team.tables import budgets, daily, token_usage
 
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
-    Scope: TypeAlias = "Literal['user', 'project', 'notebook']"
+    from nbtokens.shared_budgets import Known
 
-SCOPES: Final = ("user", "project", "notebook")
-_Per = Literal["day", "month"]
-_PERIODS: Final[tuple[str, ...]] = get_args(_Per)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A budget, and what the database knows to be spent of it.
-
-    Attributes:
-        scope: `user`, `project` or `notebook`.
-        name: which one.
-        limit: how much, and what happens then.
-        spent: by all whose rows have reached the database, in the day or month (UTC) that it is.
-    """
-
-    scope: Scope
-    name: str
-    limit: Limit
-    spent: Amounts
+PERIODS: Final = ("day", "month")
+_DAY: Final = timedelta(days=1)
 
 
-def set_budget(connection: Connection, scope: str, name: str, limit: Limit) -> None:
+def set_budget(connection: Connection, limit: Limit) -> None:
     """Set a budget, in the caller's transaction. Another one of the same name and period is replaced.
 
     Raises:
         ConfigError: it is for something else than a user, project or notebook, or for another period than these have.
     """
-    if scope not in SCOPES:
-        raise ConfigError(f"a team's budget is for one of {', '.join(SCOPES)}, not {scope!r}")
-    if limit.per not in _PERIODS:
-        raise ConfigError(f"a team's budget is per {' or '.join(_PERIODS)}, not per {limit.per}")
+    if limit.scope not in SCOPES or not limit.name:
+        raise ConfigError(f"a team's budget is for a {', '.join(SCOPES)}, by its name")
+    if limit.per not in PERIODS:
+        raise ConfigError(f"a team's budget is per {' or '.join(PERIODS)}, not per {limit.per}")
+    if limit.unpriced != "warn":
+        raise ConfigError("a team's budget does not stop calls without a price")
     amounts = {"cost_usd": limit.cost_usd, "tokens": limit.tokens, "warn_at": limit.warn_at, "then": limit.then}
     insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(budgets)
-    row = insert.values(scope=scope, name=name, per=limit.per, **amounts)
+    row = insert.values(scope=limit.scope, name=limit.name, per=limit.per, **amounts)
     connection.execute(row.on_conflict_do_update(index_elements=["scope", "name", "per"], set_=amounts))
 
 
@@ -65,24 +50,66 @@ def remove_budget(connection: Connection, scope: str, name: str, per: str) -> bo
     return done.rowcount > 0
 
 
-def standings(connection: Connection, now: datetime | None = None) -> list[Standing]:
-    """Every budget, and how much of it is spent; from the sums by day."""
+def standings(
+    connection: Connection, now: datetime | None = None, names: Mapping[str, str | None] | None = None
+) -> list[Standing]:
+    """The budgets, and how much of each is spent; from the sums by day.
+
+    Args:
+        connection: to the database.
+        now: whose day and month it is; the present by default.
+        names: scope -> the name of which budgets are asked for; of other scopes, all.
+    """
+    row = budgets.c
+    wanted = [or_(row.scope != scope, row.name == name) for scope, name in (names or {}).items()]
+    limits = [
+        Limit(one.cost_usd, one.tokens, one.per, one.warn_at, one.then, scope=one.scope, name=one.name)
+        for one in connection.execute(select(budgets).where(*wanted).order_by(row.scope, row.name, row.per))
+    ]
     today = (now or datetime.now(UTC)).date()
-    rows = connection.execute(select(budgets).order_by(budgets.c.scope, budgets.c.name, budgets.c.per)).all()
+    spent = {scope: dict(_spent(connection, scope, limits, today)) for scope in {one.scope for one in limits}}
     return [
-        Standing(
-            cast("Scope", row.scope),
-            row.name,
-            Limit(row.cost_usd, row.tokens, cast("_Per", row.per), row.warn_at, row.then),
-            _spent(connection, daily.c[row.scope] == row.name, today if row.per == "day" else today.replace(day=1)),
-        )
-        for row in rows
+        Standing(one, spent[one.scope].get((one.name, one.per), Amounts()), first_day(one, today)) for one in limits
     ]
 
 
-def _spent(connection: Connection, whose: ColumnElement[bool], since: date) -> Amounts:
-    cost, tokens = func.sum(daily.c.cost_usd), func.sum(daily.c.input_tokens + daily.c.output_tokens)
-    row = connection.execute(
-        select(cost.label("cost"), tokens.label("tokens")).where(whose, daily.c.day >= since)
-    ).one()
-    return Amounts(row.cost or Amounts().cost_usd, int(row.tokens or 0))
+def refresh(connection: Connection, known: Known) -> None:
+    """Tell a process what the database knows now. Both questions see the same moment of the database."""
+    found = standings(connection, names=known.names)
+    known.take(found, _arrived(connection, known.unseen()))
+
+
+def _spent(
+    connection: Connection, scope: str | None, limits: list[Limit], today: date
+) -> Iterator[tuple[tuple[str, str], Amounts]]:
+    """(name, period) -> what is spent."""
+    whose = daily.c[scope or "user"]
+    names = {one.name for one in limits if one.scope == scope}
+    is_today = case((daily.c.day >= today, 1), else_=0).label("is_today")
+    query = (
+        select(
+            whose.label("name"),
+            is_today,
+            func.sum(daily.c.cost_usd).label("cost"),
+            func.sum(daily.c.input_tokens + daily.c.output_tokens).label("tokens"),
+        )
+        .where(whose.in_(names), daily.c.day >= today.replace(day=1))
+        .group_by(whose, is_today)
+    )
+    months: dict[str, Amounts] = {}
+    for row in connection.execute(query):
+        used = Amounts(row.cost or Amounts().cost_usd, int(row.tokens or 0))
+        months[row.name] = months.get(row.name, Amounts()) + used
+        if row.is_today:
+            yield (row.name, "day"), used
+    yield from (((name, "month"), used) for name, used in months.items())
+
+
+def _arrived(connection: Connection, ids: Mapping[str, date]) -> set[str]:
+    """Those of some calls that the database has."""
+    if not ids:
+        return set()
+    row = token_usage.c
+    first, last = (datetime(one.year, one.month, one.day, tzinfo=UTC) for one in (min(ids.values()), max(ids.values())))
+    when = and_(row.started_at >= first, row.started_at < last + _DAY)
+    return set(connection.scalars(select(row.id).where(row.id.in_(ids), when)))

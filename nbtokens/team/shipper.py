@@ -20,6 +20,7 @@ from nbtokens.team import partitions, writing
 from nbtokens.team.database import open_database
 from nbtokens.team.progress import Progress, witness_of
 from nbtokens.team.schema import bring_up_to_date
+from nbtokens.team.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from nbtokens.history.journal import Journal
     from nbtokens.record import Record
+    from nbtokens.shared_budgets import Known
 
 LOCK_NAME: Final = "shipping.lock"
 BATCH: Final = 1000
@@ -43,14 +45,25 @@ class Shipper:
         url: the database.
         root: what an SQLite file's path is relative to.
         keep_days: rows that are older are not kept in the database; their sums are.
+        known: learns meanwhile what the team's budgets are.
 
     Raises:
         ConfigError: the URL is none, or its driver is missing.
     """
 
-    def __init__(self, journal: Journal, folder: Path, url: str, root: Path, *, keep_days: int | None = None) -> None:
+    def __init__(  # noqa: PLR0913 - where from, where to, for how long
+        self,
+        journal: Journal,
+        folder: Path,
+        url: str,
+        root: Path,
+        *,
+        keep_days: int | None = None,
+        known: Known | None = None,
+    ) -> None:
         self._journal, self._folder, self._url, self._keep_days = journal, folder, url, keep_days
         self._engine: Engine = open_database(url, root, writing=True)
+        self._watch = None if known is None else Watch(self._engine, known)
         self._lock = LockedFile(folder / LOCK_NAME, lambda: make_folder(folder), lambda _: None)
         self._is_ready = self._has_partitions = False
         self._months: set[tuple[int, int]] = set()
@@ -67,13 +80,14 @@ class Shipper:
         Raises:
             NbtokensError: the database can't be reached or will not take it. What was sent stays sent.
         """
-        if self._journal.identity() is None or self._lock.acquire(0) is None:
-            return False
-        try:
-            self._ship()
-        finally:
-            self._lock.release()
-        return True
+        mine = self._journal.identity() is not None and self._lock.acquire(0) is not None
+        if mine:
+            try:
+                self._ship()
+            finally:
+                self._lock.release()
+        self._look()
+        return mine
 
     def close(self) -> None:
         """Give the connections back."""
@@ -95,6 +109,14 @@ class Shipper:
         if progress.problem is not None:
             progress.problem = None
             progress.save(self._folder)
+
+    def _look(self) -> None:
+        """Ask for the budgets, if it is time; between batches too, of which there may be many."""
+        try:
+            if self._watch is not None:
+                self._watch.look()
+        except SQLAlchemyError as error:
+            raise NbtokensError(_why(error)) from error
 
     def _make_ready(self) -> None:
         if not self._is_ready:
@@ -124,6 +146,7 @@ class Shipper:
             progress.refused += refused
             progress.shipped_at = datetime.now(UTC).isoformat(timespec="seconds")
             progress.save(self._folder)
+            self._look()
         self._reconcile(progress)
         return True
 

@@ -93,6 +93,9 @@ daily: Final = Table(
         for name in SUMS
     ),
     Index("ix_token_usage_daily_day", "day"),
+    Index("ix_token_usage_daily_user_day", "user", "day"),
+    Index("ix_token_usage_daily_project_day", "project", "day"),
+    Index("ix_token_usage_daily_notebook_day", "notebook", "day"),
 )
 """The sums of each day (UTC), kept with every batch. `key` is a hash of what the row is for."""
 

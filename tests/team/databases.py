@@ -18,7 +18,9 @@ from servers import wait_until
 
 _DEBIAN: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 ABSENT: Final = "PostgreSQL's programs are not installed (Debian's package is called postgresql)"
-_SETTINGS: Final = ("fsync=off", "max_connections=150", "shared_buffers=256MB", "max_wal_size=4GB")
+_SETTINGS: Final = (
+    "fsync=off", "max_connections=150", "shared_buffers=256MB", "max_wal_size=4GB", "track_commit_timestamp=on",
+)  # fmt: skip
 
 
 def programs() -> Path | None:

@@ -38,32 +38,29 @@ def shipment(database: str, engine: Engine, tmp_path: Path) -> Shipment:
 
 def test_what_is_spent(shipment: Shipment) -> None:
     """Of each budget it is known what everybody's rows have used of it, in the day or month that it is."""
-    limits = {
-        ("user", "ada", "day"): Limit(Decimal(1), per="day"),
-        ("user", "ada", "month"): Limit(Decimal(5), 1000, per="month", warn_at=0.5, then="warn"),
-        ("project", "reviews", "month"): Limit(Decimal(9), per="month"),
-        ("notebook", "a.ipynb", "month"): Limit(tokens=500, per="month"),
-        ("user", "nobody", "day"): Limit(Decimal(1), per="day"),
+    spent = {
+        Limit(Decimal(1), per="day", scope="user", name="ada"): ("0.25", 110),
+        Limit(Decimal(5), 1000, "month", 0.5, "warn", scope="user", name="ada"): ("0.5", 220),
+        Limit(Decimal(9), per="month", scope="project", name="reviews"): ("0.75", 330),
+        Limit(tokens=500, per="month", scope="notebook", name="a.ipynb"): ("0.25", 110),
+        Limit(Decimal(1), per="day", scope="user", name="nobody"): ("0", 0),
     }
     with shipment.shipper.engine.begin() as connection:
-        for (scope, name, _), limit in limits.items():
-            set_budget(connection, scope, name, limit)
-        found = {(one.scope, one.name, one.limit.per): one for one in standings(connection, NOW)}
-    assert {key: one.limit for key, one in found.items()} == limits
-    assert {key: one.spent for key, one in found.items()} == {
-        ("user", "ada", "day"): Amounts(Decimal("0.25"), 110),
-        ("user", "ada", "month"): Amounts(Decimal("0.5"), 220),
-        ("project", "reviews", "month"): Amounts(Decimal("0.75"), 330),
-        ("notebook", "a.ipynb", "month"): Amounts(Decimal("0.25"), 110),
-        ("user", "nobody", "day"): Amounts(Decimal(0), 0),
+        for limit in spent:
+            set_budget(connection, limit)
+        found = standings(connection, NOW)
+        of_grace = standings(connection, NOW, {"user": "grace", "project": "reviews"})
+    assert {one.limit: one.spent for one in found} == {
+        limit: Amounts(Decimal(cost), tokens) for limit, (cost, tokens) in spent.items()
     }
+    assert {one.limit.name for one in of_grace} == {"reviews", "a.ipynb"}
 
 
 def test_a_budget_is_replaced_and_taken_away(shipment: Shipment) -> None:
     """There is one budget for a name and a period: the last one that was set, until it is removed."""
     with shipment.shipper.engine.begin() as connection:
-        set_budget(connection, "user", "ada", Limit(Decimal(1), per="day"))
-        set_budget(connection, "user", "ada", Limit(Decimal(2), per="day"))
+        set_budget(connection, Limit(Decimal(1), per="day", scope="user", name="ada"))
+        set_budget(connection, Limit(Decimal(2), per="day", scope="user", name="ada"))
         (one,) = standings(connection, NOW)
         assert one.limit.cost_usd == 2
         assert remove_budget(connection, "user", "ada", "day") is True
@@ -75,6 +72,8 @@ def test_what_no_team_can_have(shipment: Shipment) -> None:
     """A budget for another thing, or another period, says which there are."""
     with shipment.shipper.engine.begin() as connection:
         with pytest.raises(ConfigError, match="user, project, notebook"):
-            set_budget(connection, "planet", "x", Limit(Decimal(1), per="day"))
+            set_budget(connection, Limit(Decimal(1), per="day"))
         with pytest.raises(ConfigError, match="day or month"):
-            set_budget(connection, "user", "x", Limit(Decimal(1), per="session"))
+            set_budget(connection, Limit(Decimal(1), per="session", scope="user", name="x"))
+        with pytest.raises(ConfigError, match="without a price"):
+            set_budget(connection, Limit(Decimal(1), per="day", unpriced="stop", scope="user", name="x"))

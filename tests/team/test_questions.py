@@ -150,3 +150,21 @@ def test_the_configuration_shows_no_password(
         assert "hush" not in shown
         assert "***" in shown
     assert Path("nbtokens.toml").exists() is False
+
+
+def test_the_documents_commands(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command and cell of docs/team.md does what it says, in their order."""
+    document = (Path(__file__).parents[2] / "docs" / "team.md").read_text(encoding="utf-8")
+    lines = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert len(lines) > 8
+    for line in lines:
+        command, *words = line.split()
+        assert command == "nbtokens"
+        assert main(words) == 0, line
+    for cell in re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL):
+        shell.run_cell(cell).raise_error()
+    assert "Error" not in capsys.readouterr().err

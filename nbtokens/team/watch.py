@@ -1,0 +1,49 @@
+"""Asks every few seconds what the team's budgets are and what is spent of them. No call waits for it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.team.limits import refresh
+from nbtokens.team.schema import version_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from nbtokens.shared_budgets import Known
+
+EVERY: Final = 2.0
+_WITH_BUDGETS: Final = "0002"
+
+
+class Watch:
+    """Keeps what a process knows of the budgets current, by the connection of what ships its records.
+
+    Args:
+        engine: the database.
+        known: what the process knows.
+    """
+
+    def __init__(self, engine: Engine, known: Known) -> None:
+        self._engine = engine
+        self._known = known
+        self._due = 0.0
+        self._is_there = False
+
+    def look(self) -> None:
+        """Ask, if it is time.
+
+        Raises:
+            SQLAlchemyError: the database does not answer.
+        """
+        now = time.monotonic()
+        if now < self._due:
+            return
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            self._is_there = self._is_there or (version_of(connection) or "") >= _WITH_BUDGETS
+            if self._is_there:
+                refresh(connection, self._known)
+        self._due = now + EVERY
