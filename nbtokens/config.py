@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import os
 import re
@@ -210,6 +209,8 @@ def _settings(table: Mapping[str, Any], path: Path) -> Settings:
     known = [one.name for one in msgspec.structs.fields(Settings)]
     for name in table:
         if name not in known:
+            import difflib  # noqa: PLC0415 - a wrong word is rare
+
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
             raise ConfigError(f"{path}: [tool.nbtokens] has no setting {name!r}; {hint}")

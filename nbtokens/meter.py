@@ -187,6 +187,10 @@ class Meter:
             self.wait_for_prices(wait)
         return self._prices.price(order)
 
+    def start_loading_prices(self) -> None:
+        """Load the price data in the background."""
+        self._prices.start_loading()
+
     def wait_for_prices(self, seconds: float) -> bool:
         """Wait until the price data is there, at most so long; True if it is."""
         return self._prices.wait(seconds)

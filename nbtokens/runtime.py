@@ -11,7 +11,6 @@ from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.activity import Activity
-from nbtokens.answers import row_of
 from nbtokens.budgets import Budgets, usual_output
 from nbtokens.config import Config, load_config
 from nbtokens.context import is_passed_over, read_environment, record_only_carried
@@ -120,7 +119,6 @@ class Runtime:
                 self.tell(config.problem)
             self.budgets.alerts.bounds = config.settings.alerts
             self._prices = PriceBook(config.settings)
-            self._prices.start_loading()
             self._store = open_history(
                 config.folder, self.tell, durable=config.settings.durable, keep_days=config.settings.keep_days
             )
@@ -146,6 +144,7 @@ class Runtime:
             self._hooks.install()
             self._workers.install()
             self._shipping.start(self.config, self.store.journal, self.budgets.team)
+            self.meter.start_loading_prices()  # last: its thread would share the time that loading takes
 
     def disable(self) -> None:
         """Record no more, and leave every client class as it was found."""
@@ -207,6 +206,8 @@ class Runtime:
     def observe_hit(self, answer: CachedAnswer) -> None:
         """Take in an answer of a library's cache."""
         with guarded:
+            from nbtokens.answers import row_of  # noqa: PLC0415 - few programs have a cache
+
             self.keep(row_of(answer, self.meter.rows, self.meter.price), answer.place.scopes)
 
     def observe_later(self, exchange: Exchange) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from nbtokens.amounts import count, usd
@@ -27,6 +28,7 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"%tokens budget: {message}. It is {USAGE}.")
 
 
+@functools.cache
 def _parser() -> _Parser:
     parser = _Parser(prog="%tokens budget", add_help=False, allow_abbrev=False)
     parser.add_argument("amount", nargs="?")
@@ -38,9 +40,6 @@ def _parser() -> _Parser:
     return parser
 
 
-_PARSER: Final = _parser()
-
-
 def run_budget(budgets: Budgets, words: list[str]) -> Report:
     """Set, show or take away limits, as the words say; the limits that hold then.
 
@@ -50,7 +49,7 @@ def run_budget(budgets: Budgets, words: list[str]) -> Report:
     if words == ["off"]:
         budgets.remove()
     elif words:
-        said = _PARSER.parse_args(words)
+        said = _parser().parse_args(words)
         if said.at[1:] not in ([], ["warn"]):
             raise ConfigError(f"%tokens budget: --at takes a share and `warn`, not {' '.join(said.at)!r}.")
         budgets.add(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import shlex
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -67,6 +66,8 @@ def read_cell_options(line: str) -> CellOptions:
         raise NbtokensError(f"%%tokens: {error} in {line!r}.") from error
     known, unknown = _PARSER.parse_known_args(words)
     if unknown:
+        import difflib  # noqa: PLC0415 - a wrong word is rare
+
         close = difflib.get_close_matches(unknown[0], CELL_OPTIONS, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"It takes {', '.join(CELL_OPTIONS)}."
         raise NbtokensError(f"%%tokens has no {unknown[0]!r}. {hint}")

@@ -15,16 +15,13 @@ from nbtokens.guard import guarded
 from nbtokens.notebook.cell_magic import options_of, without_magic
 from nbtokens.notebook.cells import Cells, CellTally, notebook_path
 from nbtokens.notebook.completing import Completer
-from nbtokens.notebook.live import LivePanel
 from nbtokens.notebook.magics import TokensMagics
 from nbtokens.notebook.platforms import has_jupyter_server, warning_about_disk
 from nbtokens.notebook.preferences import NbTokens
-from nbtokens.notebook.status_bar import StatusBar
 from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
 from nbtokens.reports.hidden import without_money
-from nbtokens.reports.live import Bar
 from nbtokens.reports.overview import cell_report
 from nbtokens.reports.report import Report
 from nbtokens.runtime import runtime
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
     from nbtokens.notebook.cell_options import CellOptions
+    from nbtokens.notebook.live import LivePanel
+    from nbtokens.notebook.status_bar import StatusBar
+    from nbtokens.reports.live import Bar
 
 _KINDS: Final = ("line", "cell")
 _silent: Final = logging.NullHandler()
@@ -76,6 +76,8 @@ class Extension:
         self.runtime.subscribers.append(self._timeline.add)
         with guarded:
             if self._in_kernel and has_jupyter_server():
+                from nbtokens.notebook.status_bar import StatusBar  # noqa: PLC0415 - a terminal has none
+
                 self._status_bar = StatusBar(self.runtime, self.preferences)
         warning = warning_about_disk(self.runtime.config.folder)
         if warning is not None:
@@ -175,6 +177,8 @@ class Extension:
     def panel(self) -> LivePanel:
         """The shell's live panel."""
         if self._panel is None or self._panel.closed:
+            from nbtokens.notebook.live import LivePanel  # noqa: PLC0415 - not on loading
+
             self._panel = LivePanel(
                 self.runtime, self._timeline, self.preferences, self._budget_bars, widgets=self._in_kernel
             )
@@ -182,6 +186,8 @@ class Extension:
 
     def _budget_bars(self) -> list[Bar]:
         """How much of each budget is used; a rate (`per minute`) is none that fills up."""
+        from nbtokens.reports.live import Bar  # noqa: PLC0415 - not on loading
+
         budgets, here = self.runtime.budgets, self.cells.place
         return [
             Bar(str(limit), budgets.share_used(limit, here), limit.warn_at)
