@@ -37,6 +37,9 @@ class AlertBounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_quality_score: float | None = None
 
 
+NO_BOUNDS: Final = AlertBounds()
+
+
 class Alert(NamedTuple):
     """A bound that was passed.
 
@@ -64,7 +67,7 @@ class Alerts:
     """
 
     def __init__(self, spent_on: Callable[[str], Decimal], tell: Callable[[str], None]) -> None:
-        self.bounds = AlertBounds()
+        self.bounds = NO_BOUNDS
         self.callbacks: list[Callable[[Alert], None]] = []
         self._spent_on = spent_on
         self._tell = tell

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from nbtokens.alerts import Alerts
+from nbtokens.alerts import NO_BOUNDS, Alerts
 from nbtokens.guard import guarded
 from nbtokens.history.totals import Sums
 from nbtokens.limits import Amounts, BudgetExceeded, Limit
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _MINUTE: Final = 60.0
 _SHORTEST_PAUSE: Final = 0.01
 _MOST_CELLS: Final = 1_000
+_TAKE_IN_AT: Final = 1_000
 _FIRST_GUESS: Final = 500
 """Tokens that a model's first call is taken to write where it sets no `max_tokens`."""
 
@@ -59,14 +60,15 @@ class Budgets:
         self.alerts = Alerts(self._spent_on, tell)
         self.team = Known()
         self._session, self._store, self._expect, self._tell = session, store, expect, tell
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._in_flight: WeakKeyDictionary[Exchange, Amounts] = WeakKeyDictionary()
         self._of_cells: dict[tuple[str | None, int | None], Amounts] = {}
         self._latest: deque[tuple[float, Amounts]] = deque()
+        self._new: deque[tuple[float, Record]] = deque()
 
     def after_fork(self) -> None:
         """In a forked child: the lock may be held for ever, and the calls in flight are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._in_flight = WeakKeyDictionary()
         self.team.after_fork()
 
@@ -119,17 +121,14 @@ class Budgets:
 
     def count(self, record: Record) -> None:
         """A call was recorded."""
-        with guarded:
-            self.alerts.check(record)
+        if self.alerts.bounds != NO_BOUNDS:
+            with guarded:
+                self.alerts.check(record)
         self.team.count(record)
-        used = Amounts(record.cost_usd, record.total_tokens or 0)
-        with self._lock:
-            key = (record.cell, record.execution_count)
-            self._of_cells[key] = self._of_cells.pop(key, Amounts()) + used
-            if len(self._of_cells) > _MOST_CELLS:
-                del self._of_cells[next(iter(self._of_cells))]
-            self._latest.append((time.monotonic(), used))
-            self._forget_older()
+        self._new.append((time.monotonic(), record))
+        if len(self._new) >= _TAKE_IN_AT:
+            with self._lock:
+                self._take_in()
 
     def spent(self, limit: Limit, place: Place | None = None) -> Amounts:
         """What is used of a limit by now, without the calls in flight."""
@@ -137,11 +136,13 @@ class Budgets:
             return self.team.spent(limit)
         if limit.per == "session":
             return _of(self._session())
-        if limit.per == "minute":
-            self._forget_older()
-            return sum((used for _, used in self._latest), Amounts())
-        if limit.per == "cell":
-            return Amounts() if place is None else self._of_cells.get((place.cell, place.execution_count), Amounts())
+        if limit.per in ("minute", "cell"):
+            with self._lock:
+                self._take_in()
+                if limit.per == "minute":
+                    return sum((used for _, used in self._latest), Amounts())
+                key = None if place is None else (place.cell, place.execution_count)
+                return Amounts() if key is None else self._of_cells.get(key, Amounts())
         if limit.per == "notebook":
             notebook = None if place is None else place.notebook
             return self._store().view(lambda totals: _of(_where(totals, notebook=notebook)))
@@ -184,7 +185,16 @@ class Budgets:
             return _SHORTEST_PAUSE * 10 if self._in_flight else 0.0
         return max(self._latest[0][0] + _MINUTE - time.monotonic(), _SHORTEST_PAUSE)
 
-    def _forget_older(self) -> None:
+    def _take_in(self) -> None:
+        """Count what has come since: nobody asks after most calls, so it is not done in their path."""
+        while self._new:
+            at, record = self._new.popleft()
+            used = Amounts(record.cost_usd, record.total_tokens or 0)
+            key = (record.cell, record.execution_count)
+            self._of_cells[key] = self._of_cells.pop(key, Amounts()) + used
+            self._latest.append((at, used))
+        while len(self._of_cells) > _MOST_CELLS:
+            del self._of_cells[next(iter(self._of_cells))]
         before = time.monotonic() - _MINUTE
         while self._latest and self._latest[0][0] < before:
             self._latest.popleft()

@@ -17,6 +17,8 @@ Object: TypeAlias = dict[str, Any]
 Step: TypeAlias = str | tuple[str, str]
 Way: TypeAlias = tuple[Step, ...]
 Rows: TypeAlias = tuple[tuple[str, tuple[Way, ...]], ...]
+Finds: TypeAlias = tuple[tuple[int, str, str, str | None, Way | None], ...]
+"""Where an object of one shape may hold counts: row, name, key, and where need be the key inside, or the whole way."""
 
 _MOST_TOKENS: Final = 2**53
 _MOST_SHAPES: Final = 256
@@ -35,7 +37,7 @@ class UsageReader:
         self._rows: Rows = tuple(
             (name, tuple(_way(part.strip()) for part in path.split("|"))) for path, name in table.usage
         )
-        self._rows_by_keys: dict[tuple[str, ...], Rows] = {}
+        self._finds: dict[tuple[str, ...], Finds] = {}
         self._scalars = [(path, steps(path)[-1]) for path in table.usage_scalars]
 
     def read(
@@ -101,26 +103,32 @@ class UsageReader:
 
     def _count(self, raw: Object, counts: dict[str, int]) -> None:
         keys = tuple(raw)
-        rows = self._rows_by_keys.get(keys)
-        for name, ways in self._rows_for(keys) if rows is None else rows:
-            for way in ways:
-                value = raw[way[0]] if len(way) == 1 else _at(raw, way)  # type: ignore[index]
+        finds = self._finds.get(keys)
+        done = -1
+        for row, name, key, inside, way in self._finds_in(keys) if finds is None else finds:
+            if row == done:  # of the ways of one row, the first counts that leads somewhere
+                continue
+            value = raw[key] if way is None else _at(raw, way)
+            if inside is not None:
+                value = value.get(inside) if type(value) is dict else None
+            if type(value) is not int or not 0 <= value < _MOST_TOKENS:
+                value = None if value is None else _whole(value)
                 if value is None:
                     continue
-                if type(value) is not int or not 0 <= value < _MOST_TOKENS:
-                    value = _whole(value)
-                    if value is None:
-                        continue
-                counts[name] = counts[name] + value if name in counts else value
-                break
+            counts[name] = counts[name] + value if name in counts else value
+            done = row
 
-    def _rows_for(self, keys: tuple[str, ...]) -> Rows:
-        """The rows that may find something in an object with these keys: a few out of many."""
-        if len(self._rows_by_keys) >= _MOST_SHAPES:
-            self._rows_by_keys.clear()
-        found = ((name, tuple(way for way in ways if way[0] in keys)) for name, ways in self._rows)
-        rows = self._rows_by_keys[keys] = tuple((name, ways) for name, ways in found if ways)
-        return rows
+    def _finds_in(self, keys: tuple[str, ...]) -> Finds:
+        """Where to look in an object with these keys: a few ways out of many, most of them one key or two."""
+        if len(self._finds) >= _MOST_SHAPES:
+            self._finds.clear()
+        finds = self._finds[keys] = tuple(
+            (number, name, *_taken_apart(way))
+            for number, (name, ways) in enumerate(self._rows)
+            for way in ways
+            if way[0] in keys
+        )
+        return finds
 
     def _elsewhere(self, values: Mapping[str, Any], headers: Mapping[str, str]) -> Iterable[Object]:
         for path in self._table.usage_else:
@@ -157,6 +165,15 @@ def _way(path: str) -> Way:
         else:
             way += [name[: condition.start()], (condition[1], condition[2])]
     return tuple(way)
+
+
+def _taken_apart(way: Way) -> tuple[str, str | None, Way | None]:
+    """A way as a key, the key inside of that one's object, and, where it is longer or has conditions, all of it."""
+    key, *rest = way
+    assert isinstance(key, str)  # an object has keys; conditions are for lists inside
+    if not rest:
+        return key, None, None
+    return (key, rest[0], None) if len(rest) == 1 and isinstance(rest[0], str) else (key, None, way)
 
 
 def _at(raw: Any, way: Way) -> Any:  # noqa: ANN401 - usage objects hold anything

@@ -15,7 +15,8 @@ from nbtokens.usage_log import log_call
 if TYPE_CHECKING:
     from nbtokens.record import Record
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_METRICS: Final = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 _SDK: Final = "opentelemetry.sdk.metrics"
 
 
@@ -36,16 +37,17 @@ class _Outside:
 def tell_outside(record: Record) -> None:
     """Tell of a record that was kept. Never raises, never waits."""
     log_call(record)
-    if record.kind != "call":
-        return
-    with guarded:
-        if _SDK in sys.modules or is_endpoint_named():
+    if record.kind == "call" and (_SDK in sys.modules or is_endpoint_named()):
+        with guarded:
             _exporter().take(record)
 
 
 def is_endpoint_named() -> bool:
     """Whether the environment says where metrics go."""
-    return any(os.environ.get(name) for name in _ENDPOINTS)
+    environment = os.environ
+    return (_ENDPOINT in environment or _METRICS in environment) and bool(
+        environment.get(_ENDPOINT) or environment.get(_METRICS)
+    )
 
 
 def _exporter() -> Exporter:
