@@ -67,10 +67,10 @@ def test_left_exactly_as_it_was() -> None:
 
 
 def test_what_is_hooked() -> None:
-    """The hooked methods can be listed; when recording is off there are none."""
+    """The hooked methods can be listed, with those of caches that are imported; when recording is off there are none."""
     assert runtime().hooked() == []
     nbtokens.enable()
-    assert sorted(runtime().hooked()) == [
+    assert set(runtime().hooked()) >= {
         "aiohttp.client.ClientSession._request",
         "botocore.httpsession.URLLib3Session.send",
         "httpx.AsyncClient.send",
@@ -80,7 +80,7 @@ def test_what_is_hooked() -> None:
         "requests.sessions.Session.send",
         "urllib3.connectionpool.HTTPConnectionPool.urlopen",
         "urllib3.poolmanager.PoolManager.urlopen",
-    ]
+    }
     assert runtime().enabled
     nbtokens.disable()
     assert runtime().hooked() == []
