@@ -67,7 +67,7 @@ def test_left_exactly_as_it_was() -> None:
 
 
 def test_what_is_hooked() -> None:
-    """The hooked methods can be listed, with those of caches that are imported; when recording is off there are none."""
+    """The hooked methods can be listed (with those of imported caches); when recording is off there are none."""
     assert runtime().hooked() == []
     nbtokens.enable()
     assert set(runtime().hooked()) >= {
