@@ -3,10 +3,12 @@
 The same calls to a server on this machine (a process of its own) are made in turns, a few in a row as a notebook makes
 them: without nbtokens, without it but with the floor (a hand-written append of one JSON line after each call), with
 nbtokens. The turns follow each other in random order, so that what one leaves in the caches is not always to the same
-one's favour. `in the path` is the CPU time
-of the calling thread, the median of single calls (of streams, divided by their chunks); `behind it` is what other
-threads of the process used in the meantime (the summary, the totals), the mean over all calls. Microseconds; compare
-them within one run only.
+one's favour. `in the path` is the CPU time of the calling thread, the median of single calls (of streams, divided by
+their chunks); `behind it` is what other threads of the process used in the meantime (the summary, the totals), the mean
+over all calls. Microseconds; compare them within one run only.
+
+After each wait for an answer, the processor's caches hold what others put there, and everything takes several times as
+long: the client, the floor, and nbtokens. The line `no network` shows the same work where nobody waits.
 
     python benchmarks/overhead.py [--calls 1000] [--streams 40] [--chunks 500]
 """
@@ -183,6 +185,7 @@ def main() -> None:
             os.chdir(folder)
             measure(f"http://{address}/v1", options, folder / "floor.jsonl")
         finally:
+            nbtokens.disable()  # nothing is written into the folder any more
             server.kill()
 
 
@@ -208,6 +211,14 @@ def measure(url: str, options: argparse.Namespace, floor: Path) -> None:
             for _ in response.iter_bytes():
                 pass
 
+    no_network = httpx2.Client(
+        base_url=url, transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=answer))
+    )
+    answer = json.dumps(ANSWER).encode()
+
+    def plain_no_network() -> None:
+        no_network.post("/chat/completions", json=body).json()
+
     nbtokens.enable()
     plain()
     runtime().meter.wait_for_prices(10)
@@ -215,6 +226,7 @@ def measure(url: str, options: argparse.Namespace, floor: Path) -> None:
     print(f"{'CPU, microseconds':28s} {heads}")
     compare("a plain call, openai", plain, options.calls, 1, floor)
     compare("a plain call, httpx2", plain_bare, options.calls, 1, floor)
+    compare("the same, no network", plain_no_network, options.calls, 1, floor)
     compare("a streamed chunk, openai", stream, options.streams, options.chunks, floor)
     compare("a streamed chunk, httpx2", stream_bare, options.streams, options.chunks, floor)
 
