@@ -30,6 +30,13 @@ class Average:
         self.least = min(self.least, value)
         self.most = max(self.most, value)
 
+    def merge(self, other: Average) -> None:
+        """Take the numbers of another one in."""
+        self.count += other.count
+        self.sum += other.sum
+        self.least = min(self.least, other.least)
+        self.most = max(self.most, other.most)
+
     @property
     def value(self) -> float:
         """The average; there must be a number."""

@@ -53,14 +53,16 @@ class Serve:
 
 async def _serve(host: str, port: int, token: str, callers: Mapping[str, Caller]) -> None:
     from nbtokens.server import alone  # noqa: PLC0415 - tornado
-    from nbtokens.server.local import local_data  # noqa: PLC0415 - with it
+    from nbtokens.server.answers import answers_of  # noqa: PLC0415 - with it
 
     config = load_config()
-    server, port = alone.listen(alone.application(local_data(config), callers), host, port)
+    answers = answers_of(config)
+    server, port = alone.listen(alone.application(answers, callers), host, port)
     if not _is_loopback(host):
         complain(f"nbtokens: {host} can be reached from other machines, and nothing is encrypted: use a TLS proxy.")
     shown = f"[{host}]" if ":" in host else host
-    say(f"The history in {config.folder} is served at:")
+    what = f"history in {config.folder}" if config.database is None else f"team's history in {config.database_shown}"
+    say(f"The {what} is served at:")
     say(f"  http://{shown}:{port}{alone.PREFIX}/?token={token}")
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -72,6 +74,7 @@ async def _serve(host: str, port: int, token: str, callers: Mapping[str, Caller]
     finally:
         server.stop()
         await server.close_all_connections()
+        answers.close()
 
 
 def _is_loopback(host: str) -> bool:

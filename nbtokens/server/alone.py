@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nbtokens.server.data import UsageData
+    from nbtokens.server.answers import Answers
     from nbtokens.server.endpoints import Route
 
 PREFIX: Final = "/nbtokens"
@@ -69,7 +69,7 @@ def admitted(token: str, users: Path | None) -> dict[str, Caller]:
 class _Handler(web.RequestHandler):
     """One path of the interface."""
 
-    def initialize(self, routes: dict[str, Route], data: UsageData, callers: Mapping[str, Caller]) -> None:
+    def initialize(self, routes: dict[str, Route], data: Answers, callers: Mapping[str, Caller]) -> None:
         """Take what `application` gives."""
         self._routes = routes
         self._data = data
@@ -160,7 +160,7 @@ class _Unknown(_Handler):
         refuse(self, 404, f"There is nothing at this path; {PREFIX}{OPENAPI} lists what there is.")
 
 
-def application(data: UsageData, callers: Mapping[str, Caller]) -> web.Application:
+def application(data: Answers, callers: Mapping[str, Caller]) -> web.Application:
     """The endpoints as an application of tornado.
 
     Args:

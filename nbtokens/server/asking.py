@@ -13,7 +13,7 @@ from nbtokens.server.data import Page, Period
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nbtokens.server.data import UsageData
+    from nbtokens.server.answers import Answers
 
 USUAL_DAYS: Final = 30
 MOST_DAYS: Final = 3660
@@ -54,7 +54,7 @@ class Asked:
         content_type: of what was posted.
     """
 
-    data: UsageData
+    data: Answers
     today: date
     only: str | None = None
     name: str = ""

@@ -20,9 +20,9 @@ UNKNOWN: Final = "unknown"
 """The name of an operation or a model that has none."""
 
 
-def in_period(totals: LedgerTotals, period: Period, user: str | None) -> list[tuple[Key, Sums]]:
-    """The keys of a period, and what was added up for each; `user` None: everybody's."""
-    first, last = period.first.isoformat(), period.last.isoformat()
+def in_period(totals: LedgerTotals, period: Period | None, user: str | None) -> list[tuple[Key, Sums]]:
+    """The keys of a period (None: all time), and what was added up for each; `user` None: everybody's."""
+    first, last = (period.first.isoformat(), period.last.isoformat()) if period is not None else ("", "~")
     return [
         (key, sums)
         for key, sums in totals.rows.items()

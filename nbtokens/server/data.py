@@ -1,16 +1,19 @@
-"""What the REST answers are made from: one small interface, over the local ledger or over anything else."""
+"""What the REST answers are made from: one small interface, over the local ledger or over the team's database."""
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+from nbtokens.analysis.selection import Selection
 
-    from nbtokens.order import Order, Price
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbtokens.analysis.scores import Average
+    from nbtokens.history.sums import Key, Sums
     from nbtokens.record import Record
-    from nbtokens.server.shapes import CostAnalysis, Overview, RunMetrics, RunMetricsDetailed, TokenUsage, UserUsage
+    from nbtokens.server.shapes import Budget
 
 
 class Period(NamedTuple):
@@ -18,6 +21,15 @@ class Period(NamedTuple):
 
     first: date
     last: date
+
+
+def selected(period: Period | None, user: str | None) -> Selection:
+    """The selection of a period's calls."""
+    if period is None:
+        return Selection(user=user)
+    since = datetime(period.first.year, period.first.month, period.first.day, tzinfo=UTC)
+    last = datetime(period.last.year, period.last.month, period.last.day, tzinfo=UTC)
+    return Selection(since=since, until=last + timedelta(days=1) if period.last < date.max else None, user=user)
 
 
 class Page(NamedTuple):
@@ -43,36 +55,33 @@ class Gauge(NamedTuple):
     duration_s: float
 
 
-class UsageData(Protocol):
-    """Answers questions about recorded calls.
+class Source(Protocol):
+    """Where the figures of the answers come from: the local ledger, or the team's database.
 
-    `user` is whose calls may count, None: everybody's. Methods are called on any thread, several at once, and may
-    block. What can't be answered (a database that is down) raises `HistoryError`.
+    `user` is whose calls count, None: everybody's; a `Period` of None: all time. Methods are called on any thread,
+    several at once, and may block. What can't be answered (a database that is down) raises `NbtokensError`.
     """
 
-    def token_usage(self, period: Period, user: str | None) -> TokenUsage:
-        """The sums by operation and model, and by day."""
+    def rows(self, by: tuple[str, ...], period: Period | None, user: str | None) -> list[tuple[Key, Sums]]:
+        """Sums of calls by some fields of a key, or by more; days are in the key where they are asked for."""
 
-    def user_usage(self, of: str, period: Period) -> UserUsage:
-        """The sums and average scores of one user, by operation. A user without calls has none."""
+    def scores(self, of: str, period: Period) -> list[tuple[str | None, str | None, str, Average]]:
+        """One user's operations, kinds of call, names of scores, and the averages of these."""
 
-    def cost_analysis(self, period: Period, user: str | None) -> CostAnalysis:
-        """What was spent on what, and what could have been saved."""
+    def wasteful(self, period: Period, user: str | None) -> Iterator[Record]:
+        """The calls that are looked through for savings, the oldest first."""
 
-    def run_metrics(self, run_id: str, user: str | None) -> RunMetrics | None:
+    def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
+        """The dearest cells, with their notebooks, and their sums."""
+
+    def run(self, run_id: str, user: str | None) -> Sums | None:
         """The sums of a run; None where it is not known."""
 
-    def run_calls(self, run_id: str, user: str | None, page: Page) -> RunMetricsDetailed | None:
-        """The same with some of its calls. A page behind the last one is empty."""
+    def calls_of_run(self, run_id: str, user: str | None, page: Page) -> list[Record]:
+        """A page of the run's calls, in the order of the history."""
 
-    def overview(self, period: Period, user: str | None) -> Overview:
-        """What the web page shows."""
+    def latest(self, user: str | None) -> list[Record]:
+        """The latest calls, the latest first."""
 
-    def gauges(self, user: str | None) -> list[Gauge]:
-        """Sums over all time."""
-
-    def price(self, order: Order) -> Price:
-        """What a call costs that was posted without its cost."""
-
-    def keep(self, records: Sequence[Record]) -> int:
-        """Keep those whose ids are not known yet, for good; returns how many. All are kept or none is."""
+    def budgets(self, user: str | None) -> list[Budget]:
+        """The limits, and what is spent of them."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from tornado.ioloop import IOLoop
 
-from nbtokens.errors import HistoryError
+from nbtokens.errors import NbtokensError
 from nbtokens.server.asking import Asked, RefusedError
 from nbtokens.server.endpoints import JSON, ROUTES, Route, encoded
 from nbtokens.server.openapi import document
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
     from tornado.web import RequestHandler
 
-    from nbtokens.server.data import UsageData
+    from nbtokens.server.answers import Answers
 
 logger: Final = logging.getLogger("nbtokens")
 OPENAPI: Final = "/openapi.json"
@@ -52,7 +52,7 @@ def patterns() -> list[tuple[str, dict[str, Route]]]:
     return list(paths.items())
 
 
-async def respond(handler: RequestHandler, route: Route, data: UsageData, caller: Caller, name: str) -> None:
+async def respond(handler: RequestHandler, route: Route, data: Answers, caller: Caller, name: str) -> None:
     """Answer a request. The work is done on another thread: a server's loop waits for no file and no database."""
     asked = asked_of(handler.request, data, caller, name)
     try:
@@ -60,13 +60,13 @@ async def respond(handler: RequestHandler, route: Route, data: UsageData, caller
     except RefusedError as refusal:
         refuse(handler, refusal.status, str(refusal))
         return
-    except HistoryError as error:
+    except NbtokensError as error:
         refuse(handler, 503, str(error))
         return
     send(handler, body, kind)
 
 
-def asked_of(request: HTTPServerRequest, data: UsageData, caller: Caller, name: str) -> Asked:
+def asked_of(request: HTTPServerRequest, data: Answers, caller: Caller, name: str) -> Asked:
     """What a request asks for."""
     return Asked(
         data=data,

@@ -19,14 +19,14 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from nbtokens.config import load_config
+from nbtokens.server.answers import answers_of
 from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send, send_document
-from nbtokens.server.local import local_data
 from nbtokens.server.pages import FILES, POLICY, page_file
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-    from nbtokens.server.data import UsageData
+    from nbtokens.server.answers import Answers
     from nbtokens.server.endpoints import Route
 
 _RESOURCE: Final = "nbtokens"
@@ -38,7 +38,7 @@ class _Handler(APIHandler):
 
     auth_resource = _RESOURCE
 
-    def initialize(self, routes: dict[str, Route], data: UsageData) -> None:
+    def initialize(self, routes: dict[str, Route], data: Answers) -> None:
         """Take what `setup` gives."""
         self._routes = routes
         self._data = data
@@ -126,7 +126,7 @@ class Unknown(_Handler):
 
 def set_up(server: ServerApp) -> None:
     """Put the endpoints into a server, over the ledger of its root folder."""
-    data = local_data(load_config(Path(server.root_dir).expanduser()))
+    data = answers_of(load_config(Path(server.root_dir).expanduser()))
     base = url_path_join(server.web_app.settings["base_url"], "nbtokens")
     handlers: list[Any] = []
     for pattern, routes in patterns():

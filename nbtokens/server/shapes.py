@@ -202,12 +202,15 @@ class Named(Figures):
 
 
 class Budget(msgspec.Struct, kw_only=True):
-    """A limit, and how much of it is spent."""
+    """A limit, of money or tokens or both, and how much of it is spent. `warn_at` is a share of it, 0 to 1."""
 
     name: str
     period: str
-    limit_usd: Decimal
-    spent_usd: Decimal
+    limit_usd: Decimal | None
+    spent_usd: Decimal | None
+    limit_tokens: int | None
+    spent_tokens: int
+    warn_at: float
 
 
 class Overview(msgspec.Struct, kw_only=True):

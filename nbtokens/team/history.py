@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Date, Select, cast, func, select, true
+from sqlalchemy import Select, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from nbtokens.analysis.selection import Selection
@@ -14,19 +14,22 @@ from nbtokens.history.totals import RECENT, Totals
 from nbtokens.team import where
 from nbtokens.team.aggregates import measures_of_rows, model_label, sums_of_days, sums_of_rows
 from nbtokens.team.database import open_database
+from nbtokens.team.grouping import CELL, labels
 from nbtokens.team.limits import remove_budget, set_budget, standings
 from nbtokens.team.schema import bring_up_to_date, version_of
+from nbtokens.team.scores import average_scores
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import daily, token_usage
 from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import TypeVar
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Label
+    from sqlalchemy import Connection, Engine
 
+    from nbtokens.analysis.scores import Average
     from nbtokens.limits import Limit
     from nbtokens.record import Record
     from nbtokens.shared_budgets import Standing
@@ -131,9 +134,38 @@ class TeamHistory:
         """The sums of each value of a dimension, the dearest first; of everything where there is none."""
         return self._ask(lambda connection: _by(connection, dimension, which))
 
-    def recent(self) -> list[Record]:
+    def rows(self, names: Sequence[str], which: Selection) -> list[tuple[Key, Sums]]:
+        """The sums of each value of some fields of a key; its other fields are None, or an empty day."""
+        return self._ask(lambda connection: _sums_by(connection, names, which))
+
+    def scores(self, names: Sequence[str], which: Selection) -> list[tuple[tuple[Any, ...], str, Average]]:
+        """The values of some fields, the name of a score, and its average over the calls that have it."""
+        return self._ask(lambda connection: average_scores(connection, names, where.of_records(which)))
+
+    def cells(self, which: Selection, most: int) -> list[tuple[str, Sums]]:
+        """The dearest cells, with their notebooks, and their sums."""
+        condition = where.of_records(which) & token_usage.c.cell.is_not(None) & (token_usage.c.kind == "call")
+        query = sums_of_rows([CELL.label("name")], condition)
+        tokens = func.coalesce(func.sum(token_usage.c.total_tokens), 0)
+        cost = func.coalesce(func.sum(token_usage.c.cost_usd), 0)
+        query = query.order_by(cost.desc(), tokens.desc(), CELL).limit(most)
+        return self._ask(lambda connection: [(row.name, sums_of(row)) for row in connection.execute(query)])
+
+    def run(self, which: Selection) -> Sums | None:
+        """The sums of what is selected; None where there is no row of it."""
+        known = select(token_usage.c.id).where(where.of_records(which)).limit(1)
+        found = self._ask(lambda connection: connection.scalar(known))
+        return None if found is None else self.sums_of(which)
+
+    def calls(self, which: Selection, limit: int, start: int) -> list[Record]:
+        """So many of the calls that are selected, the oldest first, from a place on."""
+        query = select(token_usage).where(where.of_records(which), token_usage.c.kind == "call")
+        query = query.order_by(*_IN_TIME).limit(limit).offset(start)
+        return list(self._read(query))
+
+    def recent(self, which: Selection | None = None) -> list[Record]:
         """The latest calls, the oldest of them first."""
-        return self._ask(lambda connection: _recent(connection, Selection()))
+        return self._ask(lambda connection: _recent(connection, which or Selection()))
 
     def budgets(self) -> list[Standing]:
         """The budgets, and what is spent of them.
@@ -188,15 +220,8 @@ class TeamHistory:
 
 def _totals(connection: Connection, which: Selection, *, measures: bool) -> Totals:
     totals = Totals()
-    days = where.of_days(which)
-    query: Select[Any]
-    if days is not None:
-        query = sums_of_days([daily.c.day, *(daily.c[name] for name in Key._fields[1:])], days)
-    else:
-        query = sums_of_rows(_key_labels(connection), where.of_records(which))
-    for row in connection.execute(query):
-        key = Key(str(row.day), *(getattr(row, name) for name in Key._fields[1:]))
-        totals.take(key, sums_of(row))
+    for key, sums in _sums_by(connection, Key._fields, which):
+        totals.take(key, sums)
     if measures:
         by = [model_label(), token_usage.c.operation.label("operation")]
         found = measures_of_rows(connection, by, where.of_records(which))
@@ -204,6 +229,22 @@ def _totals(connection: Connection, which: Selection, *, measures: bool) -> Tota
             totals.take_measures((model, operation), one)
     totals.recent = _recent(connection, which)
     return totals
+
+
+def _sums_by(connection: Connection, names: Sequence[str], which: Selection) -> list[tuple[Key, Sums]]:
+    """Sums by some fields of a key; the others are None in it, or an empty day."""
+    days = where.of_days(which)
+    query = (
+        sums_of_rows(labels(connection, names), where.of_records(which))
+        if days is None
+        else sums_of_days([daily.c[name] for name in names], days)
+    )
+    found = []
+    for row in connection.execute(query):
+        values: dict[str, Any] = dict.fromkeys(Key._fields) | {name: getattr(row, name) for name in names}
+        values["day"] = str(values["day"] or "")  # a date on PostgreSQL
+        found.append((Key(**values), sums_of(row)))
+    return found
 
 
 def _rows(which: Selection) -> Select[Any]:
@@ -222,21 +263,11 @@ def _by(connection: Connection, dimension: str | None, which: Selection) -> dict
     return dict(sorted(found.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0]))))
 
 
-def _key_labels(connection: Connection) -> list[Label[Any]]:
-    row = token_usage.c
-    at = row.started_at
-    is_sqlite = connection.dialect.name == "sqlite"  # times are texts there
-    day: ColumnElement[Any] = func.substr(at, 1, 10) if is_sqlite else cast(func.timezone("UTC", at), Date)
-    status = func.coalesce(func.nullif(row.kind, "call"), row.status)
-    names = ("provider", "operation", "call_type", "notebook", "user")
-    return [day.label("day"), model_label(), status.label("status"), *(row[name].label(name) for name in names)]
-
-
 def _recent(connection: Connection, which: Selection) -> list[Record]:
     query = (
         select(token_usage)
         .where(where.of_records(which), token_usage.c.kind == "call")
-        .order_by(token_usage.c.started_at.desc())
+        .order_by(token_usage.c.started_at.desc(), token_usage.c.id.desc())
         .limit(RECENT)
     )
     return list(read(connection, query))[::-1]

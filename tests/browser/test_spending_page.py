@@ -12,8 +12,8 @@ import nbtokens
 from nbtokens.amounts import usd
 from nbtokens.config import load_config
 from nbtokens.server import alone
+from nbtokens.server.answers import answers_of
 from nbtokens.server.handling import Caller
-from nbtokens.server.local import local_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def page_url(ledger: Ledger) -> Iterator[str]:
             status="error" if n == 1 else "ok",
         )
     callers = {TOKEN: Caller(None, sees_all=True), ADAS: Caller("ada", sees_all=False)}
-    with served(alone.application(local_data(load_config()), callers)) as port:
+    with served(alone.application(answers_of(load_config()), callers)) as port:
         yield f"http://127.0.0.1:{port}/nbtokens/"
 
 
@@ -113,7 +113,7 @@ def test_ones_own_page(page_url: str, browser: Browser) -> None:
 def test_the_server_goes_away(ledger: Ledger, browser: Browser) -> None:
     """The page keeps its figures, and says that they are not up to date."""
     nbtokens.record(model="m", input_tokens=1)
-    with served(alone.application(local_data(load_config()), {TOKEN: Caller(None, sees_all=True)})) as port:
+    with served(alone.application(answers_of(load_config()), {TOKEN: Caller(None, sees_all=True)})) as port:
         page = opened(browser, f"http://127.0.0.1:{port}/nbtokens/")
     page.wait_for_selector("#state.bad")
     assert page.locator("#latest tbody tr").count() == 1

@@ -10,17 +10,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
+from servers import wait_until
 
 from nbtokens.config import load_config
+from nbtokens.history import open_history
+from nbtokens.history.journal import NAME
 from nbtokens.server import alone
+from nbtokens.server.answers import answers_of
 from nbtokens.server.handling import Caller
-from nbtokens.server.local import local_data
+from nbtokens.team.shipper import Shipper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ledgers import Ledger
     from tornado.web import Application
+
+    from nbtokens.server.answers import Answers
 
 TOKEN: Final = "the-token-of-the-tests"
 ADAS: Final = "the-token-that-ada-has"
@@ -77,9 +84,55 @@ def served(app: Application) -> Iterator[int]:
         thread.join()
 
 
-@pytest.fixture
-def rest(ledger: Ledger) -> Iterator[Rest]:
-    """The interface over the test's ledger."""
+@contextmanager
+def running(answers: Answers | None = None) -> Iterator[Rest]:
+    """The interface over the settings of the working directory, for somebody who sees all, and for ada."""
     callers = {TOKEN: Caller(None, sees_all=True), ADAS: Caller("ada", sees_all=False)}
-    with served(alone.application(local_data(load_config()), callers)) as port:
-        yield Rest(f"http://127.0.0.1:{port}/nbtokens")
+    own = answers or answers_of(load_config())
+    try:
+        with served(alone.application(own, callers)) as port:
+            yield Rest(f"http://127.0.0.1:{port}/nbtokens")
+    finally:
+        own.close()
+
+
+@pytest.fixture
+def rest_of_ledger(ledger: Ledger) -> Iterator[Rest]:
+    """The interface over the test's ledger."""
+    with running() as own:
+        yield own
+
+
+@pytest.fixture
+def rest(rest_of_ledger: Rest) -> Rest:
+    """The interface, over the ledger where a module says nothing else."""
+    return rest_of_ledger
+
+
+@dataclass
+class Shipped(Rest):
+    """The same over a database, to which everything is sent before it is asked.
+
+    Attributes:
+        shipper: what sends.
+        ledger: the history's file.
+    """
+
+    shipper: Shipper
+    ledger: Path
+
+    def request(self, method: str, path: str, token: str | None = TOKEN, **given: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+        """Send any request."""
+        wait_until(lambda: not self.ledger.exists() or self.shipper.ship())
+        return super().request(method, path, token, **given)
+
+
+@pytest.fixture
+def rest_of_team(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rest]:
+    """The interface over a team's database, in which the test's ledger arrives at once."""
+    url = f"sqlite:///{tmp_path / 'team.db'}"
+    monkeypatch.setenv("NBTOKENS_DATABASE", url)
+    shipper = Shipper(open_history(ledger.folder, print).journal, ledger.folder, url, ledger.folder)
+    with running() as own:
+        yield Shipped(own.url, shipper, ledger.folder / NAME)
+    shipper.close()

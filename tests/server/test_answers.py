@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     from conftest import Ledger
     from server.conftest import Rest
 
+_ticks = itertools.count()
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+@pytest.fixture(params=["ledger", "database"])
+def rest(request: pytest.FixtureRequest) -> Rest:
+    """The interface over the test's ledger, and over a team's database to which that is sent."""
+    found: Rest = request.getfixturevalue("rest_of_ledger" if request.param == "ledger" else "rest_of_team")
+    return found
+
+
 def call(ago: int = 0, **values: Any) -> nbtokens.Record:  # noqa: ANN401 - the fields of a record
-    """Record a call of so many days ago: 100 and 20 tokens for 0.25 USD, if nothing else is said."""
+    """Record a call of so many days ago, each a bit later: 100 and 20 tokens for 0.25 USD, if nothing else is said."""
     given = {"model": "m-1", "input_tokens": 100, "output_tokens": 20, "cost_usd": "0.25", "duration_s": 2.0} | values
-    return nbtokens.record(started_at=TODAY - timedelta(days=ago), **given)
+    later = timedelta(microseconds=next(_ticks))
+    return nbtokens.record(started_at=TODAY - timedelta(days=ago) + later, **given)
 
 
 def exact(text: str) -> Any:  # noqa: ANN401 - any JSON
