@@ -117,6 +117,7 @@ _NOT_SECOND_BIT: Final = ~(1 << 62)
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(Record)
+_array_decoder = msgspec.json.Decoder(list[Record])
 
 
 def encode(record: Record) -> bytes:
@@ -135,14 +136,23 @@ def decode(line: bytes | memoryview) -> Record:
     record = _decoder.decode(line)
     if record.started_at.tzinfo is not UTC:
         record = _in_utc(record)
-    for name in _MONEY:
+    for name in MONEY:
         cost = getattr(record, name)
         if cost is not None and not is_amount(cost):
             raise msgspec.ValidationError(f"Expected an amount of USD, not {cost} - at `$.{name}`")
     return record
 
 
-def are_sound(records: Sequence[Record]) -> bool:
+def decode_array(array: bytes) -> list[Record] | None:
+    """Read an array with one record on each line; None where its lines must be read one by one."""
+    try:
+        records = _array_decoder.decode(array)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    return records if len(records) == array.count(b"\n") + 1 and _are_sound(records) else None
+
+
+def _are_sound(records: Sequence[Record]) -> bool:
     """Whether records that were decoded by their types alone need none of what `decode` does besides."""
     if set(map(_zone, records)) - {UTC}:
         return False
@@ -154,8 +164,8 @@ def are_sound(records: Sequence[Record]) -> bool:
 
 
 _zone: Final = attrgetter("started_at.tzinfo")
-_MONEY: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "saved_cost_usd")
-_costs: Final = attrgetter(*_MONEY)
+MONEY: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "saved_cost_usd")
+_costs: Final = attrgetter(*MONEY)
 
 
 def _in_utc(record: Record) -> Record:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from nbtokens.history.columns import usd
 from nbtokens.history.distribution import BUCKET_OFFSET, Distribution, bucket_keys
 from nbtokens.history.sums import MEASURES, Key, Measures, Sums
-from nbtokens.record import MOST_USD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from nbtokens.history.columns import Columns
     from nbtokens.history.totals import Totals
-    from nbtokens.record import Record
 
     Floats = NDArray[np.float64]
 
@@ -46,11 +45,8 @@ _TOKENS: Final = (
     "reasoning_output_tokens",
 )
 _NUMBERS: Final = (*_TOKENS, "duration_s", "cost_usd")
-_FIELDS: Final = (*_NAMES, *_NUMBERS, "started_at")
-_columns: Final = attrgetter(*_FIELDS)
-_zone: Final = attrgetter("tzinfo")
 _EXACT: Final = 2.0**53
-_DAY: Final = 86_400.0
+_DAY: Final = 86_400_000_000
 _MOST_DAYS: Final = 10_000_000
 _MOST_ROWS: Final = 1 << 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,40 +71,45 @@ class Bulk:
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._names: dict[tuple[Any, ...], int] = _Codes()
-        self._columns: dict[str, list[NDArray[Any]]] = {}
-        self._costs: list[Decimal | None] = []
+        self._parts: dict[str, list[NDArray[Any]]] = {}
+        self._rows = 0
 
-    def add(self, records: Sequence[Record]) -> bool:
-        """Take records of kind `call` in, all of them or none.
+    def add(self, calls: Columns) -> bool:
+        """Take rows of kind `call` in, all of them or none.
 
         Returns:
-            Whether it could be done: what may be no record, and numbers that are too great to be added up exactly,
-            are for who looks at each line.
+            Whether it could be done: numbers that are too great to be added up exactly are for who looks at each line.
         """
-        rows = dict(zip(_FIELDS, zip(*map(_columns, records), strict=True), strict=True))
-        numbers = {name: _floats(rows[name]) for name in _NUMBERS}
-        costs = numbers["cost_usd"]
-        zones = set(map(_zone, rows["started_at"]))
-        if zones != {UTC} or not (np.isnan(costs) | ((costs >= 0) & (costs <= float(MOST_USD)))).all():
+        numbers: dict[str, NDArray[Any]] = {name: calls.floats(name) for name in _NUMBERS}
+        if any((column * _MOST_ROWS > _EXACT).any() for column in numbers.values()):
             return False
-        if any((np.nan_to_num(column) * _MOST_ROWS > _EXACT).any() for column in numbers.values()):
-            return False
-        numbers["at"] = np.fromiter(map(datetime.timestamp, rows["started_at"]), np.float64, len(records))
-        kinds = zip(*(rows[name] for name in _NAMES), strict=True)
-        numbers["code"] = np.fromiter(map(self._names.__getitem__, kinds), np.float64, len(records))
+        picos = calls.picos("cost_usd")
+        if picos is None:
+            self.fold()
+            costs = [_ZERO if cost is None else cost for cost in calls.values("cost_usd")]
+        else:
+            numbers["picos"] = picos
+        numbers["at"] = calls.times().astype(np.int64)
+        numbers["code"] = np.fromiter(map(self._names.__getitem__, calls.tuples(*_NAMES)), np.int64, len(calls))
         for name, column in numbers.items():
-            self._columns.setdefault(name, []).append(column)
-        self._costs.extend(rows["cost_usd"])
-        if len(self._costs) >= _MOST_ROWS // 2:
+            self._parts.setdefault(name, []).append(column)
+        self._rows += len(calls)
+        if picos is None:
+            self.fold(costs)
+        elif self._rows >= _MOST_ROWS // 2:
             self.fold()
         return True
 
-    def fold(self) -> None:
-        """Add up what was taken in."""
-        if self._costs:
-            lot = {name: np.concatenate(parts) for name, parts in self._columns.items()}
-            _Fold(self._totals, list(self._names), lot, self._costs).fold()
-            self._columns, self._costs = {}, []
+    def fold(self, costs: list[Decimal] | None = None) -> None:
+        """Add up what was taken in.
+
+        Args:
+            costs: what each call cost, where that is no whole number of units.
+        """
+        if self._rows:
+            columns = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+            _Fold(self._totals, list(self._names), columns, costs).fold()
+            self._parts, self._rows = {}, 0
 
 
 class _Fold:
@@ -118,18 +119,16 @@ class _Fold:
         self,
         totals: Totals,
         names: list[tuple[Any, ...]],
-        columns: dict[str, Floats],
-        costs: list[Decimal | None],
+        columns: dict[str, NDArray[Any]],
+        costs: list[Decimal] | None,
     ) -> None:
         self._totals = totals
         self._names = names
         self._columns = columns
         self._costs = costs
-        self._codes = columns["code"].astype(np.int64)
+        self._codes: NDArray[np.int64] = columns["code"]
         self._ok = self._where(lambda name: name[7] == "ok")
-        self._timed = (
-            self._ok & (np.nan_to_num(columns["output_tokens"]) > 0) & (np.nan_to_num(columns["duration_s"]) > 0)
-        )
+        self._timed = self._ok & (columns["output_tokens"] > 0) & (columns["duration_s"] > 0)
 
     def _where(self, holds: Callable[[tuple[Any, ...]], bool]) -> NDArray[np.bool_]:
         """For each call, whether something holds that its names tell."""
@@ -142,36 +141,44 @@ class _Fold:
 
     def _take_sums(self) -> None:
         at = self._columns["at"]
-        days = np.floor(at / _DAY).astype(np.int64)
+        days = at // _DAY
         combined = self._codes * _MOST_DAYS + days - days.min()
-        order = np.lexsort((at, combined))
+        order = np.argsort(combined, kind="stable")
         ordered = combined[order]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        bounds = [*starts.tolist(), len(order)]
-        figures = self._figures()
+        ats = at[order]
+        first_at, last_at = np.minimum.reduceat(ats, starts).tolist(), np.maximum.reduceat(ats, starts).tolist()
         whole = {
             name: np.add.reduceat(np.nan_to_num(column[order]), starts).astype(np.int64).tolist()
-            for name, column in figures.items()
+            for name, column in self._figures().items()
         }
+        duration = self._columns["duration_s"]
         seconds = {
-            "duration_s": np.add.reduceat(np.nan_to_num(self._columns["duration_s"][order]), starts).tolist(),
-            "timed_s": np.add.reduceat(np.where(self._timed, self._columns["duration_s"], 0.0)[order], starts).tolist(),
+            "duration_s": np.add.reduceat(np.nan_to_num(duration[order]), starts).tolist(),
+            "timed_s": np.add.reduceat(np.where(self._timed, duration, 0.0)[order], starts).tolist(),
         }
-        costs = [self._costs[row] or _ZERO for row in order.tolist()]
-        ats = at[order]
+        bounds = [*starts.tolist(), len(order)]
+        costs = self._costs_of(order, starts, bounds)
+        codes = self._codes[order[starts]].tolist()
         for number, (start, end) in enumerate(pairwise(bounds)):
-            row = order[start]
-            first = _moment(ats[start])
+            first = _moment(first_at[number])
             sums = Sums(
                 calls=end - start,
-                cost_usd=sum(costs[start:end], _ZERO),
+                cost_usd=costs[number],
                 first_at=first,
-                last_at=_moment(ats[end - 1]),
+                last_at=_moment(last_at[number]),
                 **{name: values[number] for name, values in whole.items()},
                 **{name: values[number] for name, values in seconds.items()},
             )
-            provider, model, asked, *rest = self._names[self._codes[row]][:_KEY_NAMES]
+            provider, model, asked, *rest = self._names[codes[number]][:_KEY_NAMES]
             self._totals.take(Key(first.date().isoformat(), provider, model or asked, *rest), sums)
+
+    def _costs_of(self, order: NDArray[np.int64], starts: NDArray[np.int64], bounds: list[int]) -> list[Decimal]:
+        """What each group cost."""
+        if self._costs is None:
+            return [usd(picos) for picos in np.add.reduceat(self._columns["picos"][order], starts).tolist()]
+        costs = [self._costs[row] for row in order.tolist()]
+        return [sum(costs[start:end], _ZERO) for start, end in pairwise(bounds)]
 
     def _figures(self) -> dict[str, Floats]:
         columns = self._columns
@@ -205,8 +212,8 @@ class _Fold:
             self._totals.take_measures(pair, measures)
 
 
-def _moment(timestamp: float) -> datetime:
-    return _EPOCH + timedelta(seconds=float(timestamp))
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _distributions(values: Floats, groups: NDArray[np.int64]) -> dict[int, Distribution]:
@@ -231,10 +238,3 @@ def _distributions(values: Floats, groups: NDArray[np.int64]) -> dict[int, Distr
             dict(zip((filled - BUCKET_OFFSET).tolist(), counts[filled].tolist(), strict=True)),
         )  # fmt: skip
     return found
-
-
-def _floats(column: Sequence[Any]) -> Floats:
-    """Numbers as floats; what is not known is NaN."""
-    if column.count(None) == len(column):
-        return np.full(len(column), np.nan)
-    return np.array(column, np.float64)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from nbtokens.errors import HistoryError
 from nbtokens.history import checkpoint
 from nbtokens.history.archive import Archive
-from nbtokens.history.layout import Bad, read_lots, read_records
+from nbtokens.history.blocks import read_blocks
+from nbtokens.history.layout import Bad, read_records
 from nbtokens.history.totals import RECENT, Totals
 from nbtokens.record import Record, folded
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from nbtokens.history.columns import Columns
     from nbtokens.history.journal import Journal
 
 _CHECKPOINT_EVERY: Final = 2_000
@@ -115,25 +117,33 @@ class Counted:
 
     def _read_many(self, file: BinaryIO) -> None:
         from nbtokens.history.bulk import Bulk  # noqa: PLC0415 - numpy, only where there is much to read
+        from nbtokens.history.plain import Reader  # noqa: PLC0415 - the same
 
-        bulk = Bulk(self.totals)
-        last: list[Record] = []
-        for lot in read_lots(file, self.offset, self._report):
-            calls = [record for record in lot.records if record.kind == "call"]
-            if calls and bulk.add(calls):
-                self.offset = lot.end
-                self._since_checkpoint += len(calls)
-                last = calls
-                self.totals.recent = [*self.totals.recent, *calls[-RECENT:]][-RECENT:]
-                for record in lot.records if len(calls) < len(lot.records) else ():
-                    if record.kind != "call":
-                        self._count(record)
-            else:
-                for record, end in lot.lines():
+        bulk, reader = Bulk(self.totals), Reader()
+        latest: deque[tuple[Columns, int]] = deque(maxlen=RECENT)
+        for block in read_blocks(file, self.offset, self._report):
+            columns = reader.read(block)
+            calls = None if columns is None else columns.where("kind", "call".__eq__)
+            if columns is None or calls is None or not calls or not bulk.add(calls):
+                self._take_latest(latest)
+                for record, end in block.lines():
                     self.offset = end
                     self._count(record)
+                continue
+            self.offset = block.end
+            self._since_checkpoint += len(calls)
+            latest.extend((calls, number) for number in range(len(calls))[-RECENT:])
+            for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
+                self._count(record)
         bulk.fold()
-        self._remember(last[-_MOST_KNOWN:])
+        if latest:
+            self._remember(list(latest[-1][0].records()))
+        self._take_latest(latest)
+
+    def _take_latest(self, latest: deque[tuple[Columns, int]]) -> None:
+        records = [calls.record(number) for calls, number in latest]
+        self.totals.recent = [*self.totals.recent, *records][-RECENT:]
+        latest.clear()
 
     def _count_own(self) -> None:
         """Count what this process has written right behind what is counted already, without reading it back."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from nbtokens.errors import HistoryError
 from nbtokens.folder import make_folder
+from nbtokens.history.blocks import read_blocks
 from nbtokens.history.file_lock import LockedFile
 from nbtokens.history.layout import (
     AROUND,
@@ -21,10 +22,9 @@ from nbtokens.history.layout import (
     find_end,
     in_lines,
     is_ours,
-    read_lots,
     read_records,
 )
-from nbtokens.record import are_sound, decode
+from nbtokens.record import decode, decode_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,11 +124,12 @@ class Journal:
         except OSError:
             return
         with file:
-            for lot in read_lots(file, 0, lambda _: None):
-                if lot.records and are_sound(lot.records):
-                    yield from lot.records
+            for block in read_blocks(file, 0, lambda _: None):
+                records = decode_array(block.array)
+                if records is None:
+                    yield from (line.record for line in block.lines())
                 else:
-                    yield from (line.record for line in lot.lines())
+                    yield from records
 
     def amendments(self) -> Iterator[Record]:
         """The records of kind `amend`; the others are passed over without being read."""

@@ -6,33 +6,32 @@ is read and continued all the same.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from nbtokens.record import Record, decode
+from nbtokens.record import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nbtokens.record import Record
+
 HEAD_BYTES: Final = 1 << 16
 LOOK_BACK: Final = 1 << 20
 BETWEEN: Final = b",\n"
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = b" \t\r\n"
 _FIRST_KEYS: Final = {"v", "kind", "id", "started_at"}
 _BEGINS_AS_RECORD: Final = re.compile(rb'\{\s*"v"\s*:\s*\d')
 _SHORTEST_RECORD: Final = b'{"v":'
 AROUND: Final = _BLANK + b","
 _CHUNK: Final = 1 << 20
-_LOT: Final = 1 << 18
-_LONGEST: Final = 1 << 25
+LONGEST: Final = 1 << 25
 UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_records: Final = msgspec.json.Decoder(list[Record])
 
 
 class Line(NamedTuple):
@@ -58,7 +57,7 @@ class End(NamedTuple):
 
 def is_ours(head: bytes) -> bool:
     """Whether a file that begins so is a usage history: blank, or an array that is empty or begins with a record."""
-    text = head.removeprefix(_BOM).lstrip(_BLANK)
+    text = head.removeprefix(BOM).lstrip(_BLANK)
     if not text:
         return True
     if not text.startswith(b"["):
@@ -87,11 +86,11 @@ def find_end(read: Callable[[int, int], bytes], size: int) -> End | None:
     closed = data.rstrip(_BLANK)
     if closed.endswith(b"]"):
         body = closed[:-1].rstrip(_BLANK + b",")
-        if start == 0 and body.removeprefix(_BOM).strip(_BLANK) == b"[":
+        if start == 0 and body.removeprefix(BOM).strip(_BLANK) == b"[":
             return End(len(body), b"\n")
         if _is_record(body[body.rfind(b"\n") + 1 :]) or _is_array(data if start == 0 else read(size, 0)):
             return End(start + len(body), BETWEEN)
-    if start == 0 and not data.removeprefix(_BOM).strip(_BLANK):
+    if start == 0 and not data.removeprefix(BOM).strip(_BLANK):
         return End(0, b"[\n")
     return _behind_whole_records(data, start)
 
@@ -108,7 +107,7 @@ def _behind_whole_records(data: bytes, start: int) -> End | None:
         if line_start == 0:
             break
         cut = line_start - 1
-    opened = data.removeprefix(_BOM).lstrip(_BLANK)
+    opened = data.removeprefix(BOM).lstrip(_BLANK)
     torn = opened[1:].strip(_BLANK + b",]")
     if start or not opened.startswith(b"[") or b"\n" in torn:
         return None
@@ -125,7 +124,7 @@ def _is_record(line: bytes) -> bool:
 
 def _is_array(data: bytes) -> bool:
     try:
-        return all(_is_record(bytes(part)) for part in _array.decode(data.removeprefix(_BOM)))
+        return all(_is_record(bytes(part)) for part in _array.decode(data.removeprefix(BOM)))
     except UNREADABLE:
         return False
 
@@ -169,7 +168,7 @@ def read_records(file: BinaryIO, offset: int, report: Callable[[Bad], None] | No
         elif text.startswith(b"]"):
             _tell(bad, report)
             return
-        elif text and not (start == 0 and text.removeprefix(_BOM).strip() == b"["):
+        elif text and not (start == 0 and text.removeprefix(BOM).strip() == b"["):
             bad.append(Bad(start, "no JSON object"))
 
 
@@ -189,7 +188,7 @@ def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
         for raw in whole:
             yield start, raw
             start, passed = start + passed + len(raw) + 1, 0
-        if len(rest) > _LONGEST:
+        if len(rest) > LONGEST:
             passed, rest = passed + len(rest), b""
     if rest:
         yield start, rest
@@ -200,13 +199,13 @@ def read_texts(file: BinaryIO) -> Iterator[tuple[bytes, Record | None]]:
     head = file.read(HEAD_BYTES)
     data = b"" if in_lines(head) else head + file.read()
     if data and _is_array(data):
-        for part in _array.decode(data.removeprefix(_BOM)):
+        for part in _array.decode(data.removeprefix(BOM)):
             yield msgspec.json.format(bytes(part), indent=-1), decode(bytes(part))
         return
     for start, raw in _lines(file, 0):
         text = raw.strip(AROUND)
         if start == 0:
-            text = text.removeprefix(_BOM).removeprefix(b"[").strip(AROUND)
+            text = text.removeprefix(BOM).removeprefix(b"[").strip(AROUND)
         if not text or text == b"]":
             continue
         try:
@@ -215,69 +214,14 @@ def read_texts(file: BinaryIO) -> Iterator[tuple[bytes, Record | None]]:
             yield text, None
 
 
-class Lot(NamedTuple):
-    """Some records of a file that were read at once.
-
-    Attributes:
-        records: what they seem to be; their amounts and times are not checked yet. Empty where they could not be
-            read at once.
-        end: the offset of the byte behind the last one.
-        lines: reads them again one by one, each checked.
-    """
-
-    records: list[Record]
-    end: int
-    lines: Callable[[], Iterator[Line]]
-
-
-def read_lots(file: BinaryIO, offset: int, report: Callable[[Bad], None]) -> Iterator[Lot]:
-    """The records behind `offset`, a few thousand at once: a fifth of the time of reading them one by one."""
-    if offset == 0:
-        head = file.read(HEAD_BYTES)
-        if not in_lines(head):
-            yield Lot([], 0, lambda: read_records(file, 0, report))
-            return
-    file.seek(offset)
-    start, rest = offset, b""
-    while chunk := file.read(_LOT):
-        cut = chunk.rfind(b"\n") + 1
-        if not cut:
-            rest += chunk
-            if len(rest) > _LONGEST:
-                break
-            continue
-        data, rest = rest + chunk[:cut], chunk[cut:]
-        yield _lot(data, start, report)
-        if data.startswith(b"]") or b"\n]" in data:
-            return
-        start += len(data)
-    yield Lot([], start, lambda: read_records(file, start, report))
-
-
-def _lot(data: bytes, start: int, report: Callable[[Bad], None]) -> Lot:
-    def lines() -> Iterator[Line]:
-        for line in read_records(io.BytesIO(data), 0, lambda bad: report(Bad(start + bad.start, bad.why))):
-            yield Line(line.record, start + line.end)
-
-    text = data.strip(AROUND)
-    if start == 0:
-        text = text.removeprefix(_BOM).removeprefix(b"[").strip(AROUND)
-    text = text.removesuffix(b"\n]").rstrip(AROUND)
-    try:
-        records = _records.decode(b"".join((b"[", text, b"]")))
-    except UNREADABLE:
-        records = []
-    return Lot(records, start + data.rfind(b"}") + 1, lines)
-
-
 def _read_array(data: bytes) -> Iterator[Line]:
     end = len(data.rstrip(_BLANK)[:-1].rstrip(_BLANK + b","))
-    for part in _array.decode(data.removeprefix(_BOM)):
+    for part in _array.decode(data.removeprefix(BOM)):
         yield Line(decode(bytes(part)), end)
 
 
 def in_lines(head: bytes) -> bool:
     """Whether a file is laid out as we do it, as far as its first record tells."""
-    first, _, rest = head.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")
+    first, _, rest = head.removeprefix(BOM).lstrip(_BLANK).partition(b"\n")
     line = rest.lstrip(_BLANK).partition(b"\n")[0].strip(_BLANK + b",")
     return first.strip() in (b"", b"[") and line != b"{"

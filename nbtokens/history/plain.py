@@ -1,0 +1,241 @@
+"""Rows as we write them, read by the column.
+
+What a row must be is said by `Record` alone. The fast reading knows only rows that are as we write them; a block that
+holds any other goes to the reading that looks at each line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_type_hints
+
+import msgspec
+import numpy as np
+
+from nbtokens.history.blocks import read_blocks
+from nbtokens.history.columns import MOST_PICO, PICO, Columns, columns_of
+from nbtokens.history.layout import UNREADABLE
+from nbtokens.record import AMENDABLE, MONEY, MOST_USD, Record, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from nbtokens.history.blocks import Block
+    from nbtokens.history.columns import Floats
+
+_SHORT: Final = 20
+_LONG: Final = 27
+_DIGITS: Final = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22, 23, 24, 25]
+_MARKS: Final = [4, 7, 10, 13, 16, 19, 26]
+_MARK_BYTES: Final = np.frombuffer(b"--T::.Z", np.uint8)
+_CALENDAR_BEGINS: Final = np.datetime64("0001-01-01", "us")
+_EXACT_LENGTH: Final = 16
+_COMMA: Final = ord(",")
+_NEW_LINE: Final = ord("\n")
+_NULL: Final = b"null"
+_MONEY: Final = frozenset(MONEY)
+_MOST_MISSES: Final = 16
+_MOST_NAMES: Final = 4096
+_REQUIRED: Final = frozenset({"v", "kind", "id", "started_at"})
+_REPEATING: Final = (
+    "kind", "project", "host", "user", "session", "run_id", "notebook", "cell", "attribution", "operation", "call_type",
+    "api", "provider", "server_address", "request_model", "model", "service_tier", "finish_reason", "usage_source",
+    "status", "price_source",
+)  # fmt: skip
+_floats_decoder: Final = msgspec.json.Decoder(list[float | None])
+_amounts_decoder: Final = msgspec.json.Decoder(list[Decimal | None])
+_times_decoder: Final = msgspec.json.Decoder(list[datetime])
+
+
+class _PlainColumns(Columns):
+    """Rows as we write them. Their money is text, and their times are an array already."""
+
+    def __init__(self, rows: Sequence[Any], times: NDArray[np.datetime64]) -> None:
+        super().__init__(rows)
+        self._times = times
+        self._money: dict[str, _Money | None] = {}
+
+    def values(self, name: str) -> list[Any]:
+        if name == "started_at":
+            return _times_decoder.decode(msgspec.json.encode(super().values(name)))
+        if name in _MONEY:
+            money = self.money(name)
+            return [None] * len(self) if money is None else _amounts_decoder.decode(money.text)
+        return super().values(name)
+
+    def floats(self, name: str) -> Floats:
+        if name in _MONEY:
+            money = self.money(name)
+            return np.full(len(self), np.nan) if money is None else money.floats
+        return super().floats(name)
+
+    def times(self) -> NDArray[np.datetime64]:
+        return self._times
+
+    def picos(self, name: str) -> NDArray[np.int64] | None:
+        money = self.money(name)
+        return np.zeros(len(self), np.int64) if money is None else money.picos()
+
+    def record(self, number: int) -> Record:
+        return decode(msgspec.json.encode(self._rows[number]))
+
+    def only(self, numbers: Sequence[int]) -> Self:
+        if len(numbers) == len(self):
+            return self
+        return type(self)([self._rows[number] for number in numbers], self._times[numbers])
+
+    def fold(self, amended: Mapping[str | None, Record]) -> Columns:
+        if amended:
+            for row in self._rows:
+                amendment = amended.get(row.id)
+                if amendment is not None:
+                    self._money.clear()
+                    for name in AMENDABLE:
+                        value = getattr(amendment, name)
+                        setattr(row, name, msgspec.Raw(f"{value:f}") if isinstance(value, Decimal) else value)
+        return self
+
+    def money(self, name: str) -> _Money | None:
+        """A column of money; None where all of it is not known."""
+        if name not in self._money:
+            texts = super().values(name)
+            self._money[name] = None if texts.count(None) == len(texts) else _Money(texts)
+        return self._money[name]
+
+
+class _Money:
+    """A column of money as it is written.
+
+    Raises:
+        msgspec.MsgspecError: it holds something else.
+    """
+
+    def __init__(self, texts: list[msgspec.Raw | None]) -> None:
+        known = [_NULL if text is None else text for text in texts] if None in texts else texts
+        self.text = b"".join((b"[", b",".join(known), b"]"))  # type: ignore[arg-type]
+        self.floats: Floats = np.array(_floats_decoder.decode(self.text), np.float64)
+
+    def is_sound(self) -> bool:
+        """Whether all of it is clearly what money can be."""
+        least_is_a_minus = b",-" in self.text or self.text.startswith(b"[-")
+        return not least_is_a_minus and bool((np.isnan(self.floats) | (self.floats < float(MOST_USD))).all())
+
+    def picos(self) -> NDArray[np.int64] | None:
+        """The same in units of 1 / PICO USD; None where that is not exact.
+
+        A number of 15 digits at most is told by the float that is next to it. So if the whole number of units has no
+        more, and leads to the same float, it is the same number.
+        """
+        ends = np.flatnonzero(np.frombuffer(self.text[:-1] + b",", np.uint8) == _COMMA)
+        if np.diff(ends, prepend=0).max() - 1 > _EXACT_LENGTH:
+            return None
+        floats = np.nan_to_num(self.floats)
+        units = np.rint(floats * PICO)
+        if (units > MOST_PICO).any() or (units / PICO != floats).any():
+            return None
+        return units.astype(np.int64)
+
+
+class Reader:
+    """Reads blocks of a file, one after the other.
+
+    Most texts of a row are one of a few names. Those that were seen are told to the decoder, which then gives the
+    same object again instead of making a new one.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {name: set() for name in _REPEATING}
+        self._misses: Counter[str] = Counter()
+        self._any = self._decoder = _decoder_of({})
+
+    def read(self, block: Block) -> Columns | None:
+        """The rows of a block, read at once; None where any of them is not as we write them."""
+        try:
+            rows = self._rows(block.array)
+            if len(rows) != np.count_nonzero(np.frombuffer(block.array, np.uint8) == _NEW_LINE) + 1:
+                return None  # two on one line
+            columns = _PlainColumns(rows, _moments([row.started_at for row in rows]))
+            money = [columns.money(name) for name in _MONEY]
+        except (*UNREADABLE, ValueError):
+            return None
+        return columns if all(one is None or one.is_sound() for one in money) else None
+
+    def _rows(self, array: bytes) -> list[Any]:
+        try:
+            return self._decoder.decode(array)
+        except msgspec.ValidationError:
+            rows = self._any.decode(array)
+            self._learn(rows)
+            return rows
+
+    def _learn(self, rows: list[Any]) -> None:
+        for name, known in list(self._names.items()):
+            new = set(map(attrgetter(name), rows)) - known - {None}
+            known.update(new)
+            self._misses[name] += bool(new)
+            if self._misses[name] > _MOST_MISSES or len(known) > _MOST_NAMES:  # a new one in every other block
+                del self._names[name]
+        self._decoder = _decoder_of(self._names)
+
+
+def _decoder_of(names: Mapping[str, Iterable[str]]) -> msgspec.json.Decoder[list[Any]]:
+    """Reads rows as `Record` says, but leaves their money and times as they are written.
+
+    Args:
+        names: of some fields, all values that they may have.
+    """
+    hints = get_type_hints(Record, include_extras=True)
+    hints |= {"started_at": str, **dict.fromkeys(MONEY, msgspec.Raw)}
+    for name, known in names.items():
+        if known:
+            hints[name] = Literal[*known] | None
+    fields = [(name, hint) if name in _REQUIRED else (name, hint, None) for name, hint in hints.items()]
+    row = msgspec.defstruct("_Row", fields, kw_only=True, omit_defaults=True, gc=False)
+    return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+
+
+def columns_in(journal: Path) -> Iterator[Columns]:
+    """The rows of a ledger's file as they stand in it, of all kinds, amendments not folded in.
+
+    Args:
+        journal: the file; nothing comes of one that can't be read.
+    """
+    try:
+        file = journal.open("rb", buffering=0)
+    except OSError:
+        return
+    reader = Reader()
+    with file:
+        for block in read_blocks(file, 0, lambda _: None):
+            columns = reader.read(block)
+            if columns is None:
+                yield from columns_of(line.record for line in block.lines())
+            else:
+                yield columns
+
+
+def _moments(texts: list[str]) -> NDArray[np.datetime64]:
+    """Times as we write them: `2026-11-20T09:30:00.123456Z`, or without the fraction where that is 0.
+
+    Raises:
+        ValueError: one of them is written in another way, or is no time.
+    """
+    lengths = set(map(len, texts))
+    if lengths != {_LONG}:
+        if not lengths <= {_LONG, _SHORT}:
+            raise ValueError
+        texts = [text if len(text) == _LONG else f"{text[:-1]}.000000{text[-1]}" for text in texts]
+    joined = "".join(texts).encode()
+    bytes_of = np.frombuffer(joined, np.uint8).reshape(len(texts), _LONG)
+    if (bytes_of[:, _DIGITS] - ord("0") > 9).any() or (bytes_of[:, _MARKS] != _MARK_BYTES).any():  # noqa: PLR2004
+        raise ValueError
+    times = np.frombuffer(joined, f"S{_LONG}").astype(f"S{_LONG - 1}").astype("datetime64[us]")
+    if (times < _CALENDAR_BEGINS).any():
+        raise ValueError
+    return times
