@@ -149,7 +149,7 @@ def decode_array(array: bytes) -> list[Record] | None:
         records = _array_decoder.decode(array)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    return records if len(records) == array.count(b"\n") + 1 and _are_sound(records) else None
+    return records if len(records) - 1 == array.count(b"\n") == array.count(b"},\n{") and _are_sound(records) else None
 
 
 def _are_sound(records: Sequence[Record]) -> bool:

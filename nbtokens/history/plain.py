@@ -38,6 +38,8 @@ _CALENDAR_BEGINS: Final = np.datetime64("0001-01-01", "us")
 _EXACT_LENGTH: Final = 16
 _COMMA: Final = ord(",")
 _NEW_LINE: Final = ord("\n")
+_BETWEEN: Final = np.frombuffer(b"},\n{", np.uint8)
+_BETWEEN_AT: Final = np.arange(-2, 2)
 _NULL: Final = b"null"
 _MONEY: Final = frozenset(MONEY)
 _MOST_MISSES: Final = 16
@@ -158,8 +160,8 @@ class Reader:
         """The rows of a block, read at once; None where any of them is not as we write them."""
         try:
             rows = self._rows(block.array)
-            if len(rows) != np.count_nonzero(np.frombuffer(block.array, np.uint8) == _NEW_LINE) + 1:
-                return None  # two on one line
+            if not _is_one_a_line(block.array, len(rows)):
+                return None
             columns = _PlainColumns(rows, _moments([row.started_at for row in rows]))
             money = [columns.money(name) for name in _MONEY]
         except (*UNREADABLE, ValueError):
@@ -218,6 +220,14 @@ def columns_in(journal: Path) -> Iterator[Columns]:
                 yield from columns_of(line.record for line in block.lines())
             else:
                 yield columns
+
+
+def _is_one_a_line(array: bytes, count: int) -> bool:
+    """Whether lines end where records do."""
+    text = np.frombuffer(array, np.uint8)
+    ends = np.flatnonzero(text == _NEW_LINE)
+    around = text[ends[:, None] + _BETWEEN_AT]
+    return len(ends) == count - 1 and bool((around == _BETWEEN).all())
 
 
 def _moments(texts: list[str]) -> NDArray[np.datetime64]:
