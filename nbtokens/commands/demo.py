@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from nbtokens.config import load_config
 from nbtokens.demo import lab, local_model, simulated_model
 from nbtokens.demo.notebook_file import NotebookFile, given_notebook, quickstart
 from nbtokens.errors import NbtokensError
+from nbtokens.reports.summary import summary_report
+from nbtokens.reports.text import text
 
 if TYPE_CHECKING:
     import argparse
@@ -83,7 +86,7 @@ def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport) -> 
     report.executed(outcome, time.monotonic() - began)
     folder = notebook.path.parent
     with contextlib.chdir(folder):  # the kernel's working directory decides which history it wrote
-        summary = nbtokens.history().summary()
-    report.summary(summary)
+        totals = nbtokens.history().totals
+    report.summary(text(summary_report(totals, datetime.now(UTC))))
     report.whereabouts(outcome, load_config(folder).folder)
     return 0 if outcome.ok else 1

@@ -57,7 +57,7 @@ class DemoReport:
             self._say(f"  Ended early: {outcome.ended_early}.")
 
     def summary(self, text: str) -> None:
-        """The usage summary, as it was rendered."""
+        """The usage summary, as it reads in a terminal."""
         self._say()
         if self._simulated:
             self._say("The calls of this run are simulated: real requests and times, made-up answers and token counts.")
