@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from nbtokens.context import current_place
 from nbtokens.limits import Limit, make_limit
+from nbtokens.noted_limits import note_limits
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
@@ -22,19 +24,28 @@ class Budget:
         self.limit = limit
         self._before = runtime().budgets.limits
         runtime().budgets.add(limit)
+        note()
 
     def remove(self) -> None:
         """Take the limit away."""
         runtime().budgets.remove(self.limit)
+        note()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         runtime().budgets.limits = self._before
+        note()
 
     def __repr__(self) -> str:
         return f"<budget of {self.limit}, then {self.limit.then}>"
+
+
+def note() -> None:
+    """Let others who look at the history know of this process's limits."""
+    here = runtime()
+    note_limits(here.config, here.session.id, current_place().notebook, here.budgets.limits)
 
 
 def budget(  # noqa: PLR0913 - the fields of a limit

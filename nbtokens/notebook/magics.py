@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
+from nbtokens.budget import note
 from nbtokens.errors import NbtokensError
 from nbtokens.notebook.budget_magic import run_budget
 from nbtokens.notebook.cell_options import CellOptions, read_cell_options
@@ -132,6 +133,7 @@ class TokensMagics(Magics):
         except NbtokensError as error:
             raise UsageError(str(error)) from None
         finally:
+            note()
             self._extension.figures_changed()
 
     def _switch(self, preference: str, arguments: list[str]) -> None:

@@ -159,7 +159,7 @@ class Answers:
             operations=counting.named(by(*_OPERATIONS), _MOST_NAMED),
             notebooks=counting.named(by("notebook"), _MOST_NAMED),
             cells=counting.named(dict(cells), _MOST_NAMED),
-            budgets=source.budgets(user),
+            budgets=self._slowly(("budgets", user), lambda: source.budgets(user)),
             latest=[counting.call_row(one) for one in source.latest(user)],
         )
 
@@ -221,13 +221,14 @@ def answers_of(config: Config) -> Answers:
     """
     store = open_history(config.folder, logger.warning)
     shipping = Shipping(logger.warning)
-    source: Source = LocalSource(store)
+    local = LocalSource(store)
+    source: Source = local
     if config.database is not None:
         try:
             from nbtokens.server.team import TeamSource  # noqa: PLC0415 - SQLAlchemy, where a database is set
         except ImportError as error:
             raise ConfigError(f"{error.name} is missing: pip install 'nbtokens[team]'") from error
-        source = TeamSource(config.database, config.root)
+        source = TeamSource(config.database, config.root, local)
         shipping.start(config, store.journal, Known())
     return Answers(source, Keeper(store), PriceBook(config.settings), shipping)
 

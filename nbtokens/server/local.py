@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.scores import Average, scores_of
 from nbtokens.analysis.selection import Selection
 from nbtokens.history.sums import Sums
+from nbtokens.noted_limits import noted_limits
 from nbtokens.server import counting
 from nbtokens.server.data import selected
+from nbtokens.server.shapes import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from nbtokens.history.store import Store
     from nbtokens.history.sums import Key
+    from nbtokens.limits import Limit
+    from nbtokens.noted_limits import Noted
     from nbtokens.record import Record
     from nbtokens.server.data import Page, Period
-    from nbtokens.server.shapes import Budget
 
 
 class LocalSource:
@@ -74,6 +78,36 @@ class LocalSource:
         recent = self._store.view(lambda totals: list(totals.recent))
         return [one for one in reversed(recent) if user in (None, one.user)]
 
-    def budgets(self, user: str | None) -> list[Budget]:  # noqa: ARG002 - a source's way
-        """The limits, and what is spent of them."""
-        return []
+    def budgets(self, user: str | None) -> list[Budget]:
+        """The limits of the kernels that run now, and what is spent of them; to a user, those that they have set."""
+        noted = [one for one in noted_limits(self._store.folder) if user in (None, one.user)]
+        return [self._budget(limit, of) for of in noted for limit in of.limits]
+
+    def _budget(self, limit: Limit, of: Noted) -> Budget:
+        today = datetime.now(UTC).date().isoformat()
+        if limit.per == "session":
+            spent = self._sums(Selection(session=of.session).of(self._store.records()))
+        else:
+            first = {"day": today, "month": today[:7]}.get(limit.per, "")
+            rows = self._store.view(lambda totals: list(totals.rows.items()))
+            spent = Sums()
+            for key, sums in rows:
+                if key.day.startswith(first) and (limit.per != "notebook" or key.notebook == of.notebook):
+                    spent.merge(sums)
+        whose = of.notebook or of.user or of.session
+        return Budget(
+            name=f"this project, as set in {whose}" if limit.per in ("day", "month") else whose,
+            period=limit.per,
+            limit_usd=limit.cost_usd,
+            spent_usd=spent.cost_usd,
+            limit_tokens=limit.tokens,
+            spent_tokens=spent.total_tokens,
+            warn_at=limit.warn_at,
+        )
+
+    @staticmethod
+    def _sums(records: Iterable[Record]) -> Sums:
+        sums = Sums()
+        for record in records:
+            sums.add(record)
+        return sums

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbtokens.history.sums import Key, Sums
     from nbtokens.record import Record
     from nbtokens.server.data import Page, Period
+    from nbtokens.server.local import LocalSource
 
 
 class TeamSource:
@@ -26,10 +27,11 @@ class TeamSource:
     Args:
         url: as SQLAlchemy writes it.
         root: the folder that the path of an SQLite file is relative to.
+        local: the ledger of the project here, whose kernels may have limits of their own.
     """
 
-    def __init__(self, url: str, root: Path) -> None:
-        self._url, self._root = url, root
+    def __init__(self, url: str, root: Path, local: LocalSource) -> None:
+        self._url, self._root, self._local = url, root, local
         self._opening = threading.Lock()
         self._open: TeamHistory | None = None
 
@@ -71,7 +73,7 @@ class TeamSource:
 
     def budgets(self, user: str | None) -> list[Budget]:
         """The limits, and what is spent of them; to who sees their own calls only, those that are theirs."""
-        return [
+        of_team = [
             Budget(
                 name=f"{one.limit.scope} {one.limit.name}",
                 period=one.limit.per,
@@ -84,6 +86,7 @@ class TeamSource:
             for one in self._team.budgets()
             if user is None or (one.limit.scope, one.limit.name) == ("user", user)
         ]
+        return of_team + self._local.budgets(user)
 
     def close(self) -> None:
         """Give the connections back."""

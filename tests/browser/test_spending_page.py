@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from ledgers import ROOT
 from server.conftest import ADAS, TOKEN, served
 
 import nbtokens
@@ -88,6 +94,27 @@ def test_the_figures(theme: str, page_url: str, browser: Browser, artefacts: Pat
     page.screenshot(path=artefacts / f"spending-{theme}.png", full_page=True)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_budgets(theme: str, page_url: str, browser: Browser, artefacts: Path) -> None:
+    """Limits of money and tokens are bars: below, near and beyond; without any there is no such part."""
+    page = opened(browser, page_url, theme=theme)
+    assert not page.locator("#budgets").is_visible()
+    with nbtokens.budget(1000, per="day"), nbtokens.budget("0.01", per="month"), nbtokens.budget(tokens=90_000):
+        page.wait_for_selector("#budgets .row >> nth=2")
+        rows = page.locator("#budgets .row")
+        texts = [text.replace("\n", " ") for text in rows.all_inner_texts()]
+        assert any("% of $1,000.00 per day" in text for text in texts)
+        assert any("86 % of 90,000 tokens per session" in text for text in texts)
+        kinds = {row.locator(".track").get_attribute("class") for row in rows.all()}
+        assert kinds == {"track", "track near", "track over"}
+        page.screenshot(path=artefacts / f"spending-budgets-{theme}.png", full_page=True)
+        narrow = browser.new_page(viewport={"width": 400, "height": 900})
+        narrow.goto(f"{page_url}?token={TOKEN}")
+        narrow.wait_for_selector("#budgets .row")
+        assert narrow.evaluate("document.documentElement.scrollWidth") <= 400
+    page.wait_for_selector("#budgets", state="hidden")
+
+
 def test_live(page_url: str, browser: Browser) -> None:
     """A call that is made while the page is open appears in it, and counts."""
     page = opened(browser, page_url)
@@ -126,3 +153,53 @@ def test_no_token(page_url: str, browser: Browser) -> None:
     assert answer is not None
     assert answer.status == 401
     assert "nbtokens serve" in page.inner_text("body")
+
+
+@pytest.fixture
+def lab_url(ledger: Ledger, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Where a JupyterLab serves the test's project with the extension enabled as installing does, and its token."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    enabled = tmp_path / "config" / "jupyter_server_config.d"
+    enabled.mkdir(parents=True)
+    (enabled / "nbtokens.json").write_bytes((ROOT / "nbtokens" / "server" / "enable.json").read_bytes())
+    places = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
+    output = tmp_path / "output.txt"
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser", "--ServerApp.port=0"],
+            env={**os.environ, **places, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        while not (found := list((tmp_path / "runtime").glob("jpserver-*.json"))):
+            assert process.poll() is None, output.read_text()
+            time.sleep(0.1)
+        while "running at" not in output.read_text():
+            time.sleep(0.1)
+        server = json.loads(found[0].read_text())
+        yield server["url"], server["token"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_in_jupyterlab(lab_url: tuple[str, str], browser: Browser, artefacts: Path) -> None:
+    """Behind JupyterLab's own login the page is the same, and live: who has not logged in sees the login instead."""
+    url, token = lab_url
+    nbtokens.record(model="in-lab", input_tokens=10, cost_usd="0.5", notebook="a.ipynb", cell="c")
+    stranger = browser.new_context().new_page()
+    stranger.goto(f"{url}nbtokens/")
+    assert "/login" in stranger.url
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(f"{url}lab?token={token}")
+    page.goto(f"{url}nbtokens/")
+    page.wait_for_selector("#latest tbody tr >> text=in-lab")
+    assert page.locator(".tile").first.inner_text().split() == ["$0.5000", "cost"]
+    nbtokens.record(model="a-moment-later", input_tokens=10, cost_usd="0.5")
+    page.wait_for_selector("#latest tbody tr >> text=a-moment-later")
+    assert page.locator("#state").inner_text() == "up to date"
+    assert [one for one in errors if "/nbtokens/" in one] == []
+    page.screenshot(path=artefacts / "spending-in-lab.png", full_page=True)

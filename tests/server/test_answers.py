@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from server.conftest import ADAS, Rest
 
 import nbtokens
 
 if TYPE_CHECKING:
-    from conftest import Ledger
-    from server.conftest import Rest
+    from ledgers import Ledger, Script
 
 _ticks = itertools.count()
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -217,6 +217,19 @@ def test_unknown_run(path: str, rest: Rest) -> None:
     answer = rest.get(path)
     assert answer.status_code == 404
     assert answer.json() == {"message": "There is no run 'none'."}
+
+
+def test_budgets_of_kernels(rest: Rest, ledger: Ledger, script: Script) -> None:
+    """The overview shows the limits of the kernels that live, with what is spent of them, and those of no other."""
+    call(cost_usd="0.3")
+    script("import nbtokens; nbtokens.budget(1)")
+    with nbtokens.budget("0.5", per="day", warn_at="50%"), nbtokens.budget(tokens="1k"), nbtokens.budget(9, per="cell"):
+        day, session = rest.get("/overview").json()["budgets"]
+        assert rest.get("/overview", ADAS).json()["budgets"] == []
+    assert (day["period"], day["limit_usd"], day["spent_usd"], day["limit_tokens"]) == ("day", 0.5, 0.3, None)
+    assert "this project" in day["name"]
+    assert (session["period"], session["limit_tokens"], session["spent_tokens"]) == ("session", 1000, 120)
+    assert list((ledger.folder / "limits").iterdir()) == []
 
 
 def test_overview(rest: Rest) -> None:

@@ -49,10 +49,10 @@ function showTotals(totals) {
   find("totals").replaceChildren(...tiles);
 }
 
-function bar(share, over) {
+function bar(share, state = "") {
   const fill = make("i");
   fill.style.width = Math.min(100, 100 * share).toFixed(2) + "%";
-  return make("div", over ? "track over" : "track", undefined, fill);
+  return make("div", `track ${state}`.trim(), undefined, fill);
 }
 
 function showGroups(id, groups, none) {
@@ -70,33 +70,42 @@ function showGroups(id, groups, none) {
   find(id).replaceChildren(...rows);
 }
 
+/** Money or tokens of a limit: what is spent, how much there is, and the share. Nothing is over a limit of nothing. */
 function showBudgets(budgets) {
-  find("budgets").hidden = !budgets.length;
-  find("budgets").querySelector(".rows").replaceChildren(...budgets.map((one) =>
-    make("div", "row", undefined, make("span", "name", `${one.name}, ${one.period}`),
-      make("span", "cost", `${usd(one.spent_usd)} of ${usd(one.limit_usd)}`),
-      bar(one.spent_usd / one.limit_usd, one.spent_usd >= one.limit_usd))));
+  const rows = budgets.flatMap((one) => [[usd, one.spent_usd, one.limit_usd], [count, one.spent_tokens, one.limit_tokens]]
+    .filter(([, , limit]) => limit !== null)
+    .map(([write, spent, limit]) => {
+      const share = limit ? (spent ?? 0) / limit : 1;
+      const state = share >= 1 ? "over" : share >= one.warn_at ? "near" : "";
+      const name = make("span", "name", one.name);
+      name.title = one.name;
+      const percent = `${Math.floor(100 * share)} % of ${write(limit)}${write === count ? " tokens" : ""} per ${one.period}`;
+      return make("div", "row", undefined, name, make("span", "cost", write(spent)), bar(share, state),
+        make("span", "more", state === "over" ? `${percent}, used up` : percent));
+    }));
+  find("budgets").hidden = !rows.length;
+  find("budgets").querySelector(".rows").replaceChildren(...rows);
 }
 
 function showDays(overview) {
   const [first, last] = [Date.parse(overview.first_day), Date.parse(overview.last_day)];
   const number = Math.round((last - first) / DAY_MS) + 1;
   const most = Math.max(...overview.daily_usage.map((day) => day.total_cost_usd ?? 0), 0);
-  const [width, height, base] = [1000, 190, 168];
+  const [width, height, base] = [Math.max(find("days-chart").clientWidth, 200), 190, 168];
   const step = width / number;
-  const chart = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" });
+  const chart = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   chart.append(draw("title", {}, `Cost by day, at most ${usd(most)}`));
-  chart.append(draw("line", { x1: 0, x2: width, y1: base, y2: base }));
+  chart.append(draw("line", { x1: 0, x2: width, y1: 22, y2: 22 }), draw("line", { x1: 0, x2: width, y1: base, y2: base }));
   for (const day of overview.daily_usage) {
     const tall = most ? (base - 22) * (day.total_cost_usd ?? 0) / most : 0;
     const x = Math.round((Date.parse(day.usage_date) - first) / DAY_MS) * step;
-    const one = draw("rect", { x: x + step * 0.1, width: Math.min(step * 0.8, 120), y: base - Math.max(tall, 2), height: Math.max(tall, 2), rx: 2 });
+    const wide = Math.min(step * 0.8, 120);
+    const one = draw("rect", { x: x + (step - wide) / 2, width: wide, y: base - Math.max(tall, 2), height: Math.max(tall, 2), rx: 2 });
     one.append(draw("title", {}, `${day.usage_date}: ${usd(day.total_cost_usd)}, ${count(day.operation_count)} calls`));
     chart.append(one);
   }
   chart.append(draw("text", { x: 0, y: 186 }, overview.first_day), draw("text", { x: width, y: 186, "text-anchor": "end" }, overview.last_day));
-  chart.append(draw("text", { x: 0, y: 12 }, most ? usd(most) : ""));
-  chart.removeAttribute("preserveAspectRatio");
+  chart.append(draw("text", { x: 0, y: 16 }, most ? usd(most) : ""));
   find("days-chart").replaceChildren(chart);
 }
 
@@ -134,7 +143,7 @@ async function refresh() {
       const body = await answer.json();
       if (!answer.ok) throw new Error(body.message);
       if (days !== find("days").value) return;
-      known = { days, etag: answer.headers.get("ETag") };
+      known = { days, etag: answer.headers.get("ETag"), body };
       show(body);
     }
     state.className = "";
@@ -146,5 +155,6 @@ async function refresh() {
 }
 
 find("days").addEventListener("change", refresh);
+addEventListener("resize", () => known && showDays(known.body));
 refresh();
 setInterval(() => document.hidden || refresh(), EVERY_MS);
