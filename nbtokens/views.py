@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtokens.analysis.selection import Selection
+    from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
     from nbtokens.record import Record
 
@@ -65,13 +66,17 @@ class History:
         """The records that are selected."""
         return which.of(self.records())
 
-    def scored(self) -> Iterator[Record]:
+    def scored(self) -> Iterator[Columns]:
         """The records, among them all that hold scores."""
-        return self.records()
+        return self._store.columns()
 
-    def wasteful(self, which: Selection) -> Iterator[Record]:
+    def columns(self, which: Selection) -> Iterator[Columns]:
+        """The records that are selected, by columns."""
+        return which.within(self._store.columns())
+
+    def wasteful(self, which: Selection) -> Iterator[Columns]:
         """The records that are looked through for savings."""
-        return self.select(which)
+        return self.columns(which)
 
     def totals_of(self, which: Selection) -> Totals | None:
         """Sums and distributions of what is selected; None where only the records can tell."""

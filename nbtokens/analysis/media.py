@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nbtokens.record import Record
+    from nbtokens.history.columns import Columns
 
 _PAGES: Final = ("pages_processed", "pages", "page_count")
 _IMAGES: Final = ("images", "image_count", "num_images")
@@ -36,16 +36,16 @@ class Media:
         return self.tokens / self.units if self.tokens and self.units else None
 
 
-def media_of(records: Iterable[Record]) -> dict[str, Media]:
+def media_of(blocks: Iterable[Columns]) -> dict[str, Media]:
     """`pages` and `images` -> what the calls that succeeded read of them."""
     found = {"pages": Media(), "images": Media()}
-    for record in records:
-        usage = record.usage
-        if record.kind != "call" or record.status != "ok" or not usage:
+    rows = (row for block in blocks for row in block.tuples("kind", "status", "usage", "total_tokens"))
+    for kind, status, usage, total in rows:
+        if kind != "call" or status != "ok" or not usage:
             continue
         pages, images, tokens = _number(usage, _PAGES), _number(usage, _IMAGES), _image_tokens(usage)
         if pages:
-            _add(found["pages"], pages, record.total_tokens or 0)
+            _add(found["pages"], pages, total or 0)
         if images or tokens:
             _add(found["images"], images, tokens)
     return found

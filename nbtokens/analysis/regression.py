@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import fsum, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.analysis.student import quantile, two_sided_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.95
 _NO_SPREAD: Final = 1e-12
@@ -52,83 +57,49 @@ class Fit:
     collinear: float = 0.0
 
 
-def fit(measure: Sequence[float], *others: Sequence[float]) -> Fit | None:
+def fit(measure: Sequence[float] | Floats, *others: Sequence[float] | Floats) -> Fit | None:
     """Fit a measure to others, with an intercept; None where there are too few points, or one has no spread.
 
     Intervals and p are those of heteroscedasticity-consistent errors (HC3; Long and Ervin, The American
     Statistician 54, 2000): long calls vary more than short ones.
     """
-    count, free = len(measure), len(measure) - len(others) - 1
+    import numpy as np  # noqa: PLC0415 - only where there is something to fit
+
+    y, x = np.asarray(measure, np.float64), np.asarray(others, np.float64)
+    count, free = len(y), len(y) - len(others) - 1
     if free < 1:
         return None
-    means = [fsum(other) / count for other in others]
-    spreads = [sqrt(fsum((x - mean) ** 2 for x in other)) for other, mean in zip(others, means, strict=True)]
-    if any(spread <= _NO_SPREAD * max(abs(mean), 1) * count for spread, mean in zip(spreads, means, strict=True)):
+    means = x.mean(axis=1)
+    spreads = np.sqrt(((x - means[:, None]) ** 2).sum(axis=1))
+    if (spreads <= _NO_SPREAD * np.maximum(np.abs(means), 1) * count).any():
         return None
-    scaled = [[(x - m) / s for x in other] for other, m, s in zip(others, means, spreads, strict=True)]
-    mean = fsum(measure) / count
-    rest = [y - mean for y in measure]
-    inverse = _inverted([[fsum(map(_times, a, b)) for b in scaled] for a in scaled])
-    if inverse is None:
+    scaled = (x - means[:, None]) / spreads[:, None]
+    gram = scaled @ scaled.T
+    if np.linalg.eigvalsh(gram)[0] < _NO_SPREAD:
         return None
-    toward = [fsum(map(_times, a, rest)) for a in scaled]
-    slopes = [fsum(map(_times, row, toward)) for row in inverse]
-    points = list(zip(*scaled, strict=True)) if scaled else [()] * count
-    errors = [y - fsum(map(_times, slopes, x)) for y, x in zip(rest, points, strict=True)]
-    variance = fsum(y * y for y in rest)
-    spread_of = _covariance(points, errors, inverse, means, spreads)
-    values = [slope / spread for slope, spread in zip(slopes, spreads, strict=True)]
-    intercept = mean - fsum(map(_times, values, means))
+    inverse = np.linalg.inv(gram)
+    rest = y - y.mean()
+    slopes = inverse @ (scaled @ rest)
+    errors = rest - slopes @ scaled
+    pull = inverse @ scaled
+    leverage = 1 / count + (pull * scaled).sum(axis=0)
+    weights = (errors / np.maximum(1 - leverage, _NO_SPREAD)) ** 2
+    variances = [
+        (weights * (1 / count - (means / spreads) @ pull) ** 2).sum(),
+        *(weights * pull**2).sum(axis=1) / spreads**2,
+    ]
+    values = slopes / spreads
     reach = quantile((1 + CONFIDENCE) / 2, free)
     effects = [
-        _effect(value, sqrt(var), reach, free) for value, var in zip((intercept, *values), spread_of, strict=True)
+        _effect(float(value), sqrt(variance), reach, free)
+        for value, variance in zip((y.mean() - values @ means, *values), variances, strict=True)
     ]
-    explained = 1 - fsum(e * e for e in errors) / variance if variance else 0.0
-    collinear = max((1 - 1 / row[n] for n, row in enumerate(inverse)), default=0.0)
+    variance = float((rest**2).sum())
+    explained = 1 - float((errors**2).sum()) / variance if variance else 0.0
+    collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max()))
     return Fit(count, effects[0], tuple(effects[1:]), explained, collinear)
-
-
-def _covariance(
-    points: Sequence[Sequence[float]],
-    errors: Sequence[float],
-    inverse: list[list[float]],
-    means: Sequence[float],
-    spreads: Sequence[float],
-) -> list[float]:
-    """HC3 variances of the intercept and of each slope, in the units of the measure."""
-    count, others = len(points), range(len(means))
-    shift = [mean / spread for mean, spread in zip(means, spreads, strict=True)]
-    sums = [0.0] * (len(means) + 1)
-    for x, error in zip(points, errors, strict=True):
-        pull = [fsum(map(_times, row, x)) for row in inverse]
-        leverage = 1 / count + fsum(map(_times, pull, x))
-        weight = (error / max(1 - leverage, _NO_SPREAD)) ** 2
-        sums[0] += weight * (1 / count - fsum(map(_times, pull, shift))) ** 2
-        for n in others:
-            sums[n + 1] += weight * (pull[n] / spreads[n]) ** 2
-    return sums
 
 
 def _effect(value: float, error: float, reach: float, free: int) -> Effect:
     p = two_sided_p(value / error, free) if error else float(not value)
     return Effect(value, value - reach * error, value + reach * error, p)
-
-
-def _times(a: float, b: float) -> float:
-    return a * b
-
-
-def _inverted(matrix: list[list[float]]) -> list[list[float]] | None:
-    """The inverse of a small matrix (Gauss and Jordan, with pivots); None where there is none."""
-    size = len(matrix)
-    rows = [[*row, *(float(n == m) for m in range(size))] for n, row in enumerate(matrix)]
-    for n in range(size):
-        pivot = max(range(n, size), key=lambda m: abs(rows[m][n]))
-        if abs(rows[pivot][n]) < _NO_SPREAD:
-            return None
-        rows[n], rows[pivot] = rows[pivot], rows[n]
-        rows[n] = [value / rows[n][n] for value in rows[n]]
-        for m in range(size):
-            if m != n:
-                rows[m] = [value - rows[m][n] * of for value, of in zip(rows[m], rows[n], strict=True)]
-    return [row[size:] for row in rows]

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from nbtokens.amounts import usd
-from nbtokens.analysis.validation import CUT_OFF
+from nbtokens.analysis.waste import BULK, LEAST_PREFIX, SHORT_INPUT, SHORT_OUTPUT
 from nbtokens.call import Usage
 from nbtokens.order import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    from nbtokens.analysis.waste import Found, Kind, Prefix, Some
     from nbtokens.order import Price
-    from nbtokens.record import Record
 
 LEAST_CALLS: Final = 3
 LEAST_SAVING: Final = Decimal("0.01")
-LEAST_PREFIX: Final = 1024
-"""No provider caches a shorter prefix."""
-CACHE_LIFE_S: Final = 300.0
-"""How long providers keep a cached prefix at least."""
-SHORT_OUTPUT: Final = 100
-SHORT_INPUT: Final = 1000
 LEAST_SHORT: Final = 20
-BULK: Final = 100
 _ZERO: Final = Decimal(0)
 
 Pricer: TypeAlias = "Callable[[Order], Price]"
 """What a call costs."""
 Siblings: TypeAlias = "Callable[[str, str | None], list[str]]"
 """(model, provider) -> other models that may do the same."""
-
-_Kind: TypeAlias = tuple[str | None, str | None]
-"""An operation and a model."""
-_Place: TypeAlias = tuple[str | None, str | None, str | None, int | None]
-"""A notebook, a cell, a session, an execution count."""
 
 _KEEP: Final = {
     "identical": "requests that had been answered before: keep the answers, in a dict or on disk",
@@ -67,226 +54,147 @@ class Saving(NamedTuple):
     advice: str
 
 
-@dataclass(slots=True)
-class _Some:
-    """Calls that belong together."""
+def savings_of(found: Found, price: Pricer, siblings: Siblings) -> list[Saving]:
+    """What it comes to, the greatest first; nothing for which there is too little evidence.
 
-    calls: int = 0
-    cost: Decimal = _ZERO
-    input: int = 0
-    output: int = 0
-    example: Record | None = None
-
-    def add(self, record: Record) -> None:
-        self.calls += 1
-        self.cost += record.cost_usd or _ZERO
-        self.input += record.input_tokens or 0
-        self.output += record.output_tokens or 0
-        self.example = record
-
-    def priced(self, price: Pricer, model: str | None = None, tier: str | None = None) -> Decimal | None:
-        """What they cost by today's prices, by another model or in another tier, each with the average usage."""
-        usage = Usage(input_tokens=self.input // self.calls, output_tokens=self.output // self.calls)
-        one = _price_of(self.example, usage, price, model, tier)
-        return None if one is None else one * self.calls
+    Args:
+        found: what was wasted.
+        price: what a call costs.
+        siblings: (model, provider) -> other models that may do the same.
+    """
+    savings = [
+        *_of_repeated(found.repeated()),
+        *_of_failed(found.failed()),
+        *_of_cut_off(found.cut_off()),
+        *(_of_prefixes(model, blocks, price) for model, blocks in found.prefixes().items()),
+        *_of_short(found.short(), price, siblings),
+        *_of_bulks(found.bulks(), price),
+    ]
+    enough = [one for one in savings if one is not None and one.saved_usd >= LEAST_SAVING]
+    return sorted(enough, key=lambda one: (-one.saved_usd, one.kind, one.where))
 
 
-@dataclass(slots=True)
-class _Prefix:
-    """Calls of one model with the same leading block."""
-
-    last_at: float = 0.0
-    least_input: int = 0
-    soon_after: _Some = field(default_factory=_Some)
+def _of_repeated(repeated: Mapping[tuple[str, str], Some]) -> Iterator[Saving]:
+    for (kind, where), some in repeated.items():
+        if some.calls >= LEAST_CALLS:
+            yield Saving(kind, where, some.calls, some.cost, at_most=False, advice=f"{some.calls:,} {_KEEP[kind]}.")
 
 
-class Waste:
-    """Looks at the calls of a history, one after the other, in their order."""
+def _of_failed(failed: Mapping[str, Some]) -> Iterator[Saving]:
+    for model, some in failed.items():
+        if some.calls >= LEAST_CALLS:
+            advice = f"{some.calls:,} calls failed, were retried or given up, and cost {usd(some.cost)} all the same."
+            yield Saving("failed", model, some.calls, some.cost, at_most=False, advice=advice)
 
-    def __init__(self) -> None:
-        self._answered: dict[str, _Place] = {}
-        self._places: dict[_Place, _Place] = {}  # each once: of millions of requests no more than that is kept
-        self._repeated: dict[tuple[str, str], _Some] = defaultdict(_Some)
-        self._failed: dict[str, _Some] = defaultdict(_Some)
-        self._truncated: dict[_Kind, _Some] = defaultdict(_Some)
-        self._prefixes: dict[tuple[str, str], _Prefix] = defaultdict(_Prefix)
-        self._short: dict[str, _Some] = defaultdict(_Some)
-        self._hours: dict[tuple[_Kind, int, int], _Some] = defaultdict(_Some)
 
-    def look(self, record: Record) -> None:
-        """Take the next record in. What is no call, or has no price, says nothing."""
-        if record.kind != "call" or not record.cost_usd:
-            return
-        if record.status != "ok":
-            self._failed[_model(record)].add(record)
-            return
-        if record.request_hash is not None and self._is_repeated(record, record.request_hash):
-            return
-        if record.finish_reason in CUT_OFF:
-            self._truncated[_kind(record)].add(record)
-        if record.call_type != "embeddings":
-            self._look_at_prefix(record)
-            if _is_short(record):
-                self._short[_model(record)].add(record)
-        if not record.stream and record.service_tier != "batch":
-            at = record.started_at
-            self._hours[_kind(record), at.toordinal(), at.hour].add(record)
-
-    def savings(self, price: Pricer, siblings: Callable[[str, str | None], list[str]]) -> list[Saving]:
-        """What it comes to, the greatest first; nothing for which there is too little evidence.
-
-        Args:
-            price: what a call costs.
-            siblings: (model, provider) -> other models that may do the same.
-        """
-        found = [
-            *self._of_repeated(),
-            *self._of_failed(),
-            *self._of_prefixes(price),
-            *self._of_short(price, siblings),
-            *self._of_bulk(price),
-        ]
-        found = [one for one in found if one.saved_usd >= LEAST_SAVING]
-        return sorted(found, key=lambda one: (-one.saved_usd, one.kind, one.where))
-
-    def _is_repeated(self, record: Record, fingerprint: str) -> bool:
-        """Whether the same request was answered before; it is counted where it belongs."""
-        place = (record.notebook, record.cell, record.session, record.execution_count)
-        before = self._answered.get(fingerprint)
-        if before is None:
-            if record.complete is not False:
-                self._answered[fingerprint] = self._places.setdefault(place, place)
-            return False
-        if record.call_type == "embeddings":
-            self._repeated["embeddings", _where(_kind(record))].add(record)
-        elif record.cell is not None and before[:2] == place[:2] and before != place:
-            self._repeated["rerun", f"{record.notebook or ''} [{record.cell}]".strip()].add(record)
-        else:
-            self._repeated["identical", _where(_kind(record))].add(record)
-        return True
-
-    def _look_at_prefix(self, record: Record) -> None:
-        tokens = record.input_tokens or 0
-        if record.prefix_hash is None or record.cache_read_input_tokens or tokens < LEAST_PREFIX:
-            return
-        group = self._prefixes[_model(record), record.prefix_hash]
-        at = record.started_at.timestamp()
-        if group.last_at and 0 <= at - group.last_at <= CACHE_LIFE_S:
-            group.soon_after.add(record)
-        group.least_input = min(group.least_input or tokens, tokens)
-        group.last_at = at
-
-    def _of_repeated(self) -> Iterator[Saving]:
-        for (kind, where), some in self._repeated.items():
-            if some.calls >= LEAST_CALLS:
-                yield Saving(kind, where, some.calls, some.cost, at_most=False, advice=f"{some.calls:,} {_KEEP[kind]}.")
-
-    def _of_failed(self) -> Iterator[Saving]:
-        for model, some in self._failed.items():
-            if some.calls >= LEAST_CALLS:
-                advice = (
-                    f"{some.calls:,} calls failed, were retried or given up, and cost {usd(some.cost)} all the same."
-                )
-                yield Saving("failed", model, some.calls, some.cost, at_most=False, advice=advice)
-        for kind, some in self._truncated.items():
-            if some.calls >= LEAST_CALLS:
-                advice = f"{some.calls:,} answers were cut off at max_tokens: raise it, or ask for shorter answers."
-                yield Saving("truncated", _where(kind), some.calls, some.cost, at_most=True, advice=advice)
-
-    def _of_prefixes(self, price: Pricer) -> Iterator[Saving]:
-        """By model: an upper bound, since a leading block is at most as long as the shortest request with it."""
-        models: dict[str, list[tuple[int, Decimal]]] = {}
-        for (model, _), group in self._prefixes.items():
-            some, least = group.soon_after, group.least_input
-            if some.calls >= LEAST_CALLS:
-                plain = _price_of(some.example, Usage(input_tokens=least), price)
-                cached = _price_of(some.example, Usage(input_tokens=least, cache_read_input_tokens=least), price)
-                if plain is not None and cached is not None and cached < plain:
-                    models.setdefault(model, []).append((some.calls, (plain - cached) * some.calls))
-        for model, blocks in models.items():
-            calls = sum(count for count, _ in blocks)
+def _of_cut_off(cut_off: Mapping[str, Some]) -> Iterator[Saving]:
+    for where, some in cut_off.items():
+        if some.calls >= LEAST_CALLS:
             advice = (
-                f"{calls:,} calls began like another one within the 5 minutes before ({len(blocks):,} leading blocks), "
-                "and the provider's cache was not used: put what stays the same first, and mark it as cacheable."
+                f"{some.calls:,} answers were cut off at max_tokens, from $0.00 (all of them served as they are) to "
+                f"{usd(some.cost)} (none did): raise max_tokens, or ask for shorter answers."
             )
-            yield Saving(
-                "prefix", model, calls, sum((saved for _, saved in blocks), _ZERO), at_most=True, advice=advice
+            yield Saving("truncated", where, some.calls, some.cost, at_most=True, advice=advice)
+
+
+def _of_prefixes(model: str, blocks: Sequence[Prefix], price: Pricer) -> Saving | None:
+    """What the provider's cache would have saved, what is paid for writing to it taken off.
+
+    How long a block is, is known where the provider read it from its cache in other calls. Else it is at most as
+    long as the shortest request with it, and may be too short to be kept at all.
+    """
+    calls, known, most, counted = 0, _ZERO, _ZERO, 0
+    for block in blocks:
+        if block.again < LEAST_CALLS:
+            continue
+        tokens = block.least_input if block.least_cached is None else min(block.least_cached, block.least_input)
+        plain, read, write = (
+            _price_of(block.example, block.at, usage, price)
+            for usage in (
+                Usage(input_tokens=tokens),
+                Usage(input_tokens=tokens, cache_read_input_tokens=tokens),
+                Usage(input_tokens=tokens, cache_creation_input_tokens=tokens),
             )
-
-    def _of_short(self, price: Pricer, siblings: Siblings) -> Iterator[Saving]:
-        for model, some in self._short.items():
-            now = some.priced(price) if some.calls >= LEAST_SHORT else None
-            if now is None or some.example is None:
-                continue
-            costs = ((some.priced(price, other), other) for other in siblings(model, some.example.provider))
-            cheaper = max(((cost, other) for cost, other in costs if cost and cost < now), default=None)
-            if cheaper is not None:
-                advice = (
-                    f"{some.calls:,} answers of at most {SHORT_OUTPUT} tokens to at most {SHORT_INPUT:,}: {cheaper[1]} "
-                    f"would have cost {usd(cheaper[0])} in place of {usd(now)}; try whether it is good enough."
-                )
-                yield Saving("cheaper", model, some.calls, now - cheaper[0], at_most=False, advice=advice)
-
-    def _of_bulk(self, price: Pricer) -> Iterator[Saving]:
-        bulks: dict[_Kind, _Some] = {}
-        for (kind, _, _), some in self._hours.items():
-            if some.calls >= BULK:
-                bulk = bulks.setdefault(kind, _Some())
-                bulk.calls, bulk.cost = bulk.calls + some.calls, bulk.cost + some.cost
-                bulk.input, bulk.output, bulk.example = bulk.input + some.input, bulk.output + some.output, some.example
-        for kind, some in bulks.items():
-            now, batch = some.priced(price), some.priced(price, tier="batch")
-            if now and batch is not None and batch < now:
-                advice = (
-                    f"{some.calls:,} calls came {BULK} or more in an hour and were not streamed: the provider's batch "
-                    f"API takes {100 * batch / now:.0f} % of the price, where an answer may wait."
-                )
-                yield Saving(
-                    "batch", _where(kind), some.calls, some.cost * (1 - batch / now), at_most=False, advice=advice
-                )
+        )
+        if plain is None or read is None or write is None:
+            continue
+        saved = (plain - read) * block.again - (write - plain) * block.first
+        if saved > 0:
+            calls, counted = calls + block.again, counted + 1
+            most += saved
+            known += saved if block.least_cached is not None else _ZERO
+    if not calls:
+        return None
+    if known == most:
+        sure = "as long as the provider reported such blocks in other calls"
+    else:
+        sure = (
+            f"{usd(known)} if they are shorter than the {LEAST_PREFIX:,} tokens from which on providers cache, "
+            f"{usd(most)} if they make up the whole of the shortest request that begins with them"
+        )
+    advice = (
+        f"{calls:,} calls began like another one within the 5 minutes before ({counted:,} leading "
+        f"block{'' if counted == 1 else 's'}; {sure}), and the provider's cache was not used: put what stays the same "
+        "first, and mark it as cacheable."
+    )
+    return Saving("prefix", model, calls, most, at_most=known != most, advice=advice)
 
 
-def _price_of(
-    example: Record | None,
+def _of_short(short: Mapping[str, Some], price: Pricer, siblings: Siblings) -> Iterator[Saving]:
+    for model, some in short.items():
+        now = _priced(some, price) if some.calls >= LEAST_SHORT else None
+        if now is None:
+            continue
+        costs = ((_priced(some, price, other), other) for other in siblings(model, some.example.provider))
+        cheaper = max(((cost, other) for cost, other in costs if cost and cost < now), default=None)
+        if cheaper is not None:
+            advice = (
+                f"{some.calls:,} answers of at most {SHORT_OUTPUT} tokens to at most {SHORT_INPUT:,}: {cheaper[1]} "
+                f"would have cost {usd(cheaper[0])} in place of {usd(now)}; try whether it is good enough."
+            )
+            yield Saving("cheaper", model, some.calls, now - cheaper[0], at_most=False, advice=advice)
+
+
+def _of_bulks(bulks: Mapping[str, Some], price: Pricer) -> Iterator[Saving]:
+    for where, some in bulks.items():
+        now, batch = _priced(some, price), _priced(some, price, tier="batch")
+        if now and batch is not None and batch < now:
+            advice = (
+                f"{some.calls:,} calls came {BULK} or more in an hour and were not streamed: the provider's batch "
+                f"API takes {100 * batch / now:.0f} % of the price, where an answer may wait."
+            )
+            yield Saving("batch", where, some.calls, some.cost * (1 - batch / now), at_most=False, advice=advice)
+
+
+def _priced(some: Some, price: Pricer, model: str | None = None, tier: str | None = None) -> Decimal | None:
+    """What calls cost by the price list, by another model or in another tier, each with the average usage."""
+    usage = Usage(
+        input_tokens=some.input // some.calls,
+        output_tokens=some.output // some.calls,
+        cache_read_input_tokens=some.cached // some.calls or None,
+    )
+    one = _price_of(some.example, some.at, usage, price, model, tier)
+    return None if one is None else one * some.calls
+
+
+def _price_of(  # noqa: PLR0913, PLR0917 - what a price depends on
+    example: Kind,
+    at: datetime,
     usage: Usage,
     price: Pricer,
     model: str | None = None,
     tier: str | None = None,
 ) -> Decimal | None:
     """What one call like the example would cost with another usage, model or tier."""
-    if example is None:
-        return None
     named = (model,) if model is not None else (example.model, example.request_model)
     models = tuple(dict.fromkeys(name for name in named if name))
     return price(
         Order(
             models,
             usage,
-            example.started_at,
+            at,
             provider=example.provider,
             server=example.server_address,
             tier=tier or example.service_tier,
         )
     ).total
-
-
-def _is_short(record: Record) -> bool:
-    return (
-        (record.output_tokens or 0) <= SHORT_OUTPUT
-        and (record.input_tokens or 0) <= SHORT_INPUT
-        and not record.reasoning_output_tokens
-        and record.finish_reason not in CUT_OFF
-    )
-
-
-def _model(record: Record) -> str:
-    return record.model or record.request_model or "(no model)"
-
-
-def _kind(record: Record) -> _Kind:
-    return record.operation, record.model or record.request_model
-
-
-def _where(kind: _Kind) -> str:
-    operation, model = kind
-    return f"{operation}, {model or '(no model)'}" if operation else model or "(no model)"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.flags import Flag
+from nbtokens.analysis.flag import Flag
 from nbtokens.analysis.selection import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nbtokens.record import Record
+    from nbtokens.history.columns import Columns
 
 
 @dataclass(slots=True)
@@ -43,34 +43,36 @@ class Average:
         return self.sum / self.count
 
 
-def scores_of(records: Iterable[Record]) -> dict[str, dict[str, float]]:
+def scores_of(blocks: Iterable[Columns]) -> dict[str, dict[str, float]]:
     """A call's id -> its scores; what was scored twice under one name has the later score."""
     scores: dict[str, dict[str, float]] = {}
-    for record in records:
-        about = record.ref if record.kind == "score" else record.id
-        if record.scores and about is not None:
-            scores.setdefault(about, {}).update(record.scores)
+    for block in blocks:
+        for kind, own_id, ref, given in block.tuples("kind", "id", "ref", "scores"):
+            about = ref if kind == "score" else own_id
+            if given and about is not None:
+                scores.setdefault(about, {}).update(given)
     return scores
 
 
 def averages(
-    calls: Iterable[Record], scores: Mapping[str, Mapping[str, float]], by: Iterable[str]
+    blocks: Iterable[Columns], scores: Mapping[str, Mapping[str, float]], by: Iterable[str]
 ) -> dict[str, dict[str | None, dict[str, Average]]]:
     """For each dimension and group, the averages by name; under "" those of all calls.
 
     Args:
-        calls: which calls count.
+        blocks: which calls count.
         scores: of any calls, by their ids.
         by: dimensions.
     """
     keys = {"": lambda _: None, **{one: group_of(one) for one in by}}
     found: dict[str, dict[str | None, dict[str, Average]]] = {one: {} for one in keys}
-    for call in calls:
-        own = scores.get(call.id) if call.kind in ("call", "cache_hit") else None
-        for dimension, key_of in keys.items() if own else ():
-            group = found[dimension].setdefault(key_of(call), {})
-            for name, value in (own or {}).items():
-                group.setdefault(name, Average()).add(value)
+    for block in blocks:
+        rows = [row for row, one in enumerate(block.values("id")) if one in scores]
+        for call in map(block.record, rows):
+            for dimension, key_of in keys.items() if call.kind in ("call", "cache_hit") else ():
+                group = found[dimension].setdefault(key_of(call), {})
+                for name, value in scores[call.id].items():
+                    group.setdefault(name, Average()).add(value)
     return found
 
 

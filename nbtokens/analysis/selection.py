@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from operator import eq
+from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.errors import NbtokensError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from nbtokens.history.columns import Columns
     from nbtokens.record import Record
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST: Final = -(2**62)
+_MOST: Final = 2**62
 _SPAN: Final = re.compile(r"(\d+)\s*([mhdw])")
 
 
@@ -61,6 +67,41 @@ class Selection:
             ):
                 yield record
 
+    def within(self, blocks: Iterable[Columns]) -> Iterator[Columns]:
+        """The same, of blocks of rows."""
+        if self.everything:
+            yield from blocks
+            return
+        asked = {
+            name: value
+            for name, value in (
+                ("run_id", self.run), ("operation", self.operation), ("user", self.user), ("notebook", self.notebook),
+                ("session", self.session),
+            )
+            if value is not None
+        }  # fmt: skip
+        for block in blocks:
+            chosen = block
+            for name, value in asked.items():
+                chosen = chosen.where(name, partial(eq, value))
+            chosen = self._of_model(self._in_time(chosen))
+            if len(chosen):
+                yield chosen
+
+    def _in_time(self, block: Columns) -> Columns:
+        if (self.since is None and self.until is None) or not len(block):
+            return block
+        at = block.times().astype("datetime64[us]").astype("int64")
+        holds = at >= (_LEAST if self.since is None else _microseconds(self.since))
+        holds &= at < (_MOST if self.until is None else _microseconds(self.until))
+        return block.only(holds.nonzero()[0].tolist())
+
+    def _of_model(self, block: Columns) -> Columns:
+        if self.model is None:
+            return block
+        names = enumerate(block.tuples("model", "request_model"))
+        return block.only([row for row, (model, asked) in names if (model or asked) == self.model])
+
 
 def point_in_time(text: str, now: datetime) -> datetime:
     """What `7d`, `12h`, `2w`, `30m` (so long ago), or an ISO date or time says. Without a zone it is UTC, as days are.
@@ -80,24 +121,24 @@ def point_in_time(text: str, now: datetime) -> datetime:
         ) from error
 
 
+def _microseconds(at: datetime) -> int:
+    """Since 1970, UTC."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 OF_DAYS: Final[dict[str, Callable[[str], str]]] = {
     "day": lambda day: day,
     "week": lambda day: "{}-W{:02d}".format(*datetime.fromisoformat(day).isocalendar()),
     "month": lambda day: day[:7],
 }
 """The day, ISO week or month that a day, in ISO form, belongs to. Days are UTC."""
-_OF_RECORDS: Final[dict[str, Callable[[Record], str | None]]] = {
-    "model": lambda record: record.model or record.request_model,
-    "operation": lambda record: record.operation,
-    "call_type": lambda record: record.call_type,
-    "provider": lambda record: record.provider,
-    "notebook": lambda record: record.notebook,
-    "user": lambda record: record.user,
-    "session": lambda record: record.session,
-    "run_id": lambda record: record.run_id,
-    "cell": lambda record: f"{record.notebook or ''} [{record.cell}]".lstrip() if record.cell else None,
+_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    **{name: (name,) for name in ("operation", "call_type", "provider", "notebook", "user", "session", "run_id")},
+    "model": ("model", "request_model"),
+    "cell": ("notebook", "cell"),
 }
-KNOWN: Final = (*_OF_RECORDS, *OF_DAYS)
+_ORDER: Final = ("model", "operation", "call_type", "provider", "notebook", "cell", "user", "session", "run_id")
+KNOWN: Final = (*_ORDER, *OF_DAYS)
 """What one may group by, besides the name of any tag."""
 _IN_TOTALS: Final = frozenset({"model", "operation", "call_type", "provider", "notebook", "user", *OF_DAYS})
 
@@ -112,11 +153,33 @@ def group_of(by: str) -> Callable[[Record], str | None]:
     if by in OF_DAYS:
         of_day = OF_DAYS[by]
         return lambda record: of_day(record.started_at.date().isoformat())
-    return _OF_RECORDS.get(by) or (lambda record: _tag(record, by))
+    if by in _FIELDS:
+        return lambda record: _name(by, [getattr(record, field) for field in _FIELDS[by]])
+    return lambda record: _tag(record.tags, by)
 
 
-def _tag(record: Record, name: str) -> str | None:
-    value = (record.tags or {}).get(name)
+def groups_of(by: str, block: Columns) -> Iterable[str | None]:
+    """The same for each row of a block."""
+    if by in OF_DAYS:
+        days = block.times().astype("datetime64[D]").astype(str).tolist()
+        names = {day: OF_DAYS[by](day) for day in set(days)}
+        return [names[day] for day in days]
+    if by not in _FIELDS:
+        return [_tag(tags, by) for tags in block.values("tags")]
+    if len(_FIELDS[by]) == 1:
+        return block.values(by)
+    return [_name(by, fields) for fields in block.tuples(*_FIELDS[by])]
+
+
+def _name(by: str, fields: Sequence[str | None]) -> str | None:
+    if by == "cell":
+        notebook, cell = fields
+        return f"{notebook or ''} [{cell}]".lstrip() if cell else None
+    return next(filter(None, fields), None) if len(fields) > 1 else fields[0]
+
+
+def _tag(tags: Mapping[str, Any] | None, name: str) -> str | None:
+    value = tags.get(name) if tags else None
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return None if value is None else str(value)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nbtokens.analysis.selection import OF_DAYS, group_of, in_totals
-from nbtokens.history.totals import MEASURES, Key, Measures, Sums, Totals
+from nbtokens.analysis.selection import OF_DAYS, in_totals
+from nbtokens.history.sums import of_rollup
+from nbtokens.history.totals import MEASURES, Key, Measures, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nbtokens.history.totals import Totals
     from nbtokens.record import Record
 
 Summaries: TypeAlias = dict[str, dict[str, Any]]
@@ -33,6 +35,12 @@ class Group:
 
     def add(self, record: Record) -> None:
         """Take one more record in, by the rules of `Totals`."""
+        if record.kind == "rollup":
+            sums, measures = of_rollup(record)
+            self.merge(sums, record.status)
+            if any(getattr(measures, name).count for name in MEASURES):
+                self.measure(measures)
+            return
         self.every.add(record)
         if record.kind == "call" and record.status == "ok":
             self.ok.add(record)
@@ -92,19 +100,7 @@ def stats_of_totals(totals: Totals, by: Iterable[str]) -> TokenStats:
         whole.merge(sums, key.status)
     for measures in totals.measures.values():
         whole.measure(measures)
-    return TokenStats(whole, {one: _sorted(one, _groups_of_totals(totals, one)) for one in by})
-
-
-def stats_of_records(records: Iterable[Record], by: Iterable[str]) -> TokenStats:
-    """The statistics of some records, by any dimensions."""
-    whole = Group()
-    parts: dict[str, Groups] = {one: {} for one in by}
-    keys = [(groups, group_of(one)) for one, groups in parts.items()]
-    for record in records:
-        whole.add(record)
-        for groups, key_of in keys:
-            _group(groups, key_of(record)).add(record)
-    return TokenStats(whole, {one: _sorted(one, groups) for one, groups in parts.items()})
+    return TokenStats(whole, {one: sorted_groups(one, _groups_of_totals(totals, one)) for one in by})
 
 
 def _groups_of_totals(totals: Totals, by: str) -> Groups:
@@ -128,7 +124,7 @@ def _group(groups: Groups, name: str | None) -> Group:
     return group
 
 
-def _sorted(by: str, groups: Groups) -> Groups:
+def sorted_groups(by: str, groups: Groups) -> Groups:
     """The groups of which there is something to tell."""
     kept = {name: one for name, one in groups.items() if one.every.calls or one.every.cache_hits or one.every.runs}
     if by in OF_DAYS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from nbtokens.analysis.regression import Effect, Fit, fit
 from nbtokens.analysis.student import two_sided_p
@@ -13,7 +13,7 @@ from nbtokens.analysis.student import two_sided_p
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nbtokens.record import Record
+    from nbtokens.history.columns import Columns
 
 LEAST: Final = 20
 """Fewer calls than these say nothing."""
@@ -113,26 +113,39 @@ class Validation:
     points: tuple[Timed, ...]
 
 
-def timed(records: Iterable[Record]) -> list[Timed]:
+def timed(blocks: Iterable[Columns]) -> list[Timed]:
     """The calls that have a say: succeeded, read to their end, timed, with tokens; the latest 50,000 of them."""
-    kept: deque[Timed] = deque(maxlen=_MOST)
-    for one in records:
-        if one.kind != "call" or one.status != "ok" or one.complete is False:
-            continue
-        if one.duration_s and one.output_tokens:
-            kind = (one.model or one.request_model or "?", one.operation)
-            cut = one.finish_reason in CUT_OFF or one.output_tokens == one.max_tokens
-            kept.append(Timed(one.duration_s, one.output_tokens, one.max_tokens, kind, cut))
-    return list(kept)
+    kept: deque[list[tuple[Any, ...]]] = deque()
+    count = 0
+    for block in blocks:
+        usable = (block.floats("duration_s") > 0) & (block.floats("output_tokens") > 0)
+        states = enumerate(block.tuples("kind", "status", "complete"))
+        rows = [row for row, (kind, status, complete) in states
+                if kind == "call" and status == "ok" and complete is not False and usable[row]]  # fmt: skip
+        kept.append(list(block.only(rows).tuples(*_TIMED)))
+        count += len(rows)
+        while count - len(kept[0]) >= _MOST:
+            count -= len(kept.popleft())
+    return [_timed(fields) for lot in kept for fields in lot][-_MOST:]
+
+
+_TIMED: Final = (
+    "duration_s", "output_tokens", "max_tokens", "model", "request_model", "operation", "finish_reason",
+)  # fmt: skip
+
+
+def _timed(fields: tuple[Any, ...]) -> Timed:
+    seconds, tokens, ceiling, model, asked, operation, finish = fields
+    return Timed(seconds, tokens, ceiling, (model or asked or "?", operation), finish in CUT_OFF or tokens == ceiling)
 
 
 CUT_OFF: Final = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
 """The providers' words for an answer that reached its ceiling."""
 
 
-def validate(records: Iterable[Record], name: str = "all calls") -> Validation:
+def validate(blocks: Iterable[Columns], name: str = "all calls") -> Validation:
     """Evidence what the duration of some calls follows."""
-    points = timed(records)
+    points = timed(blocks)
     models: dict[str, list[Timed]] = {}
     for point in points:
         models.setdefault(point.kind[0], []).append(point)

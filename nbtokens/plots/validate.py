@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbtokens.analysis.validation import validate as validated
+from nbtokens.history.columns import columns_of
 from nbtokens.plots.style import INK, add_legend, axes_or_new, calls_of, say_nothing_yet
 from nbtokens.reports.validation_plot import plot_validation
 
@@ -20,7 +21,7 @@ def validate(axes: Any = None, *, of: History | Session | None = None) -> Any:  
         of: whose calls; the history's if left out.
     """
     axes = axes_or_new(axes)
-    found = validated(calls_of(of).records())
+    found = validated(columns_of(calls_of(of).records()))
     if not found.points:
         return say_nothing_yet(axes, "No call was timed yet.")
     colour = axes.xaxis.label.get_color()

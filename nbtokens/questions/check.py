@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.flags import KINDS, flags_of
+from nbtokens.analysis.flag import KINDS
 from nbtokens.analysis.scores import averages, low_scores, scores_of
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
@@ -37,14 +37,19 @@ class Check:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """What is wrong with the calls."""
+        from nbtokens.analysis.flags import flags_of  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.seen import Seen  # noqa: PLC0415 - the same
+
         limits = runtime().config.settings.thresholds
-        which = selection(arguments)
-        calls, flags = flags_of(history.select(which), limits)
+        which, seen = selection(arguments), Seen(limits.near_limit)
+        for columns in history.columns(which):
+            seen.look(columns)
+        flags = flags_of(seen, limits)
         if limits.scores:
             scores = scores_of(history.scored())
-            flags += low_scores(averages(history.select(which), scores, ["operation"])["operation"], limits.scores)
+            flags += low_scores(averages(history.columns(which), scores, ["operation"])["operation"], limits.scores)
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
-        return Answer(flags_report(calls, flags, limits.least_calls), int(failing))
+        return Answer(flags_report(seen.count, flags, limits.least_calls), int(failing))
 
 
 def _kinds(text: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.analysis.savings import Waste
 from nbtokens.analysis.spending import spending_of
 from nbtokens.history.totals import Totals
 from nbtokens.model_facts import siblings
@@ -35,17 +34,23 @@ class Cost:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The sums from totals where everything is asked for, the savings from the records."""
+        from nbtokens.analysis.savings import savings_of  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - the same
+        from nbtokens.analysis.waste import Waste  # noqa: PLC0415 - the same
+
         which, waste = selection(arguments), Waste()
         known = history.totals_of(which)
         totals = Totals() if known is None else known
-        for record in history.wasteful(which):
-            waste.look(record)
+        adding = Adding(totals)
+        for columns in history.wasteful(which):
+            waste.look(columns)
             if known is None:
-                totals.add(record)
+                adding.add(columns)
+        adding.end()
         spending = spending_of(totals, datetime.now(UTC).date())
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
-        report = spending_report(spending, waste.savings(meter.price, siblings))
+        report = spending_report(spending, savings_of(waste.found(), meter.price, siblings))
         over = arguments.max is not None and spending.sums.cost_usd > arguments.max
         return Answer(report, int(over))
 

@@ -29,5 +29,5 @@ class Scores:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The averages."""
         scores = scores_of(history.scored())
-        calls = history.select(selection(arguments)) if scores else ()
+        calls = history.columns(selection(arguments)) if scores else ()
         return Answer(scores_report(averages(calls, scores, arguments.by or _USUAL)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nbtokens.analysis.selection import Selection
-    from nbtokens.record import Record
+    from nbtokens.history.columns import Columns
     from nbtokens.views import History
 
 _OUR_OWN: Final = frozenset({"totals_checkpoint.json"})
 
 
-def sources(names: list[str], history: History, which: Selection) -> Iterator[tuple[str, list[Record]]]:
-    """The records of each name.
+def sources(names: list[str], history: History, which: Selection) -> Iterator[tuple[str, list[Columns]]]:
+    """The records of each name, by columns.
 
     Args:
         names: a run's id, a file, a folder that holds a history or several files of them.
@@ -37,9 +38,9 @@ def sources(names: list[str], history: History, which: Selection) -> Iterator[tu
         if files:
             for file in files:
                 label = name if len(files) == 1 else str(file.relative_to(path))
-                yield label, list(which.of(_records(file)))
+                yield label, list(which.within(_columns(file)))
             continue
-        of_run = [record for record in which.of(history.records()) if record.run_id == name]
+        of_run = list(replace(which, run=name).within(history.columns(which)))
         if not of_run:
             raise NbtokensError(
                 f"{name!r} is no run of {history.path}, no history's file, and no folder that holds one"
@@ -70,9 +71,10 @@ def _is_history(file: Path) -> bool:
     return bool(head.strip()) and is_ours(head)
 
 
-def _records(file: Path) -> Iterator[Record]:
+def _columns(file: Path) -> Iterator[Columns]:
+    from nbtokens.history.columns import columns_of  # noqa: PLC0415 - numpy, only where rows are read
+
     if not _is_history(file):
         raise NbtokensError(f"{file} is no usage history")
     with file.open("rb") as opened:
-        for line in read_records(opened, 0):
-            yield line.record
+        yield from columns_of(line.record for line in read_records(opened, 0))

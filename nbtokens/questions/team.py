@@ -17,6 +17,7 @@ from nbtokens.views import History
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nbtokens.history.columns import Columns
     from nbtokens.history.totals import Sums, Totals
     from nbtokens.record import Record
     from nbtokens.team.history import TeamHistory
@@ -60,13 +61,23 @@ class TeamView(History):
         """The records that are selected; the database selects them."""
         return self._team.records(which)
 
-    def scored(self) -> Iterator[Record]:
+    def scored(self) -> Iterator[Columns]:
         """The records that hold scores."""
-        return self._team.scored()
+        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - the same
 
-    def wasteful(self, which: Selection) -> Iterator[Record]:
+        return columns_of(self._team.scored())
+
+    def columns(self, which: Selection) -> Iterator[Columns]:
+        """The records that are selected, by columns."""
+        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - numpy, only where rows are read
+
+        return columns_of(self.select(which))
+
+    def wasteful(self, which: Selection) -> Iterator[Columns]:
         """The latest of the records that are selected: as many as can be looked through for savings."""
-        return self._team.latest(which)
+        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - the same
+
+        return columns_of(self._team.latest(which))
 
     def totals_of(self, which: Selection) -> Totals:
         """Sums and distributions of what is selected."""

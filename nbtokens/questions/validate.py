@@ -34,9 +34,9 @@ class Validate:
         """The tests and what follows."""
         which = selection(arguments)
         if arguments.what:
-            runs = {name: validate(records, name) for name, records in sources(arguments.what, history, which)}
+            runs = {name: validate(blocks, name) for name, blocks in sources(arguments.what, history, which)}
         else:
-            runs = {"all calls": validate(history.select(which))}
+            runs = {"all calls": validate(history.columns(which))}
         if arguments.plot is not None:
             from nbtokens.reports.validation_plot import save_plot  # noqa: PLC0415 - matplotlib only where it draws
 

@@ -9,7 +9,7 @@ from nbtokens.reports.report import Report, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nbtokens.analysis.flags import Flag
+    from nbtokens.analysis.flag import Flag
 
 
 def flags_report(calls: int, flags: Sequence[Flag], least_calls: int) -> Report:

@@ -6,10 +6,12 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from nbtokens.analysis.savings import Waste
+from nbtokens.analysis.savings import savings_of
 from nbtokens.analysis.scores import Average
+from nbtokens.analysis.waste import Waste
 from nbtokens.errors import ConfigError
 from nbtokens.history import open_history
+from nbtokens.history.columns import columns_of
 from nbtokens.history.sums import Sums
 from nbtokens.model_facts import siblings
 from nbtokens.prices import PriceBook
@@ -107,9 +109,9 @@ class Answers:
         rows, waste, every = self._source.rows(_OPERATIONS, period, user), Waste(), Sums()
         for _, sums in rows:
             every.merge(sums)
-        for record in self._source.wasteful(period, user):
-            waste.look(record)
-        savings = waste.savings(self.price, siblings)
+        for columns in columns_of(self._source.wasteful(period, user)):
+            waste.look(columns)
+        savings = savings_of(waste.found(), self.price, siblings)
         operations = counting.grouped(rows, counting.operation_of)
         return CostAnalysis(
             total_cost_usd=counting.cost_of(every),

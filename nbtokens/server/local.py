@@ -40,7 +40,7 @@ class LocalSource:
 
     def scores(self, of: str, period: Period) -> list[tuple[str | None, str | None, str, Average]]:
         """One user's operations, kinds of call, names of scores, and the averages of these."""
-        scores = scores_of(record for record in self._store.records() if record.scores)
+        scores = scores_of(self._store.columns())
         averages: dict[tuple[str | None, str | None, str], Average] = {}
         for call in self.wasteful(period, of) if scores else ():
             for name, value in scores.get(call.id, {}).items():

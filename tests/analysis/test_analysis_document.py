@@ -79,7 +79,7 @@ def test_every_question_is_described() -> None:
     documents = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
     for name in QUESTIONS:
         assert re.search(rf"%tokens {name}\b", documents), name
-        assert re.search(rf"\bnbtokens {name}\b", documents), name
+        assert re.search(rf"\bnbtokens (--team )?{name}\b", documents), name
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_wrong_word(line: str, error: str, shell: InteractiveShell, capsys: py
     assert "Traceback" not in captured.out + captured.err
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", sorted(QUESTIONS.keys() - {"budget"}))  # in a notebook, this sets a limit
 def test_help(name: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` prints the question's own help, in a notebook and in a shell."""
     capsys.readouterr()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nbtokens.analysis.media import media_of
 from nbtokens.cli import main
+from nbtokens.history.columns import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,5 +65,5 @@ def test_none(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_any_usage(make: Callable[..., Record], usage: Any) -> None:  # noqa: ANN401 - anything
     """Whatever stands in a usage object, reading it raises nothing."""
-    found = media_of([make(usage=usage)])
+    found = media_of(columns_of([make(usage=usage)]))
     assert all(of.units >= 0 and of.tokens >= 0 for of in found.values())

@@ -15,6 +15,7 @@ import statsmodels.api as sm
 from nbtokens.analysis.validation import slopes_differ, validate
 from nbtokens.cli import main
 from nbtokens.history import open_history
+from nbtokens.history.columns import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,14 +96,14 @@ def test_the_conclusion_follows_from_the_data(  # noqa: PLR0913, PLR0917 - param
 
 def test_no_false_alarm(planted: Any) -> None:  # noqa: ANN401 - a fixture
     """Where the ceiling does nothing, it is blamed in hardly any of many histories."""
-    blamed = [seed for seed in range(60) if validate(planted(100, seed=seed)).whole.verdict != "tokens"]
+    blamed = [seed for seed in range(60) if validate(columns_of(planted(100, seed=seed))).whole.verdict != "tokens"]
     assert len(blamed) <= 3
 
 
 def test_figures_are_those_of_statsmodels(planted: Any) -> None:  # noqa: ANN401 - a fixture
     """Each fit, against statsmodels on the same calls."""
     records = planted(per_ceiling=0.0005)
-    found = validate(records).whole
+    found = validate(columns_of(records)).whole
     y = np.array([one.duration_s for one in records])
     tokens, ceilings = (
         np.array([getattr(one, of) for one in records], float) for of in ("output_tokens", "max_tokens")
@@ -167,7 +168,7 @@ def test_runs_files_and_folders(planted: Any, write: Write, tmp_path: Path, caps
 
 def test_runs_that_do_not_differ(planted: Any) -> None:  # noqa: ANN401 - a fixture
     """Two runs of one kind are told to be alike; one with too little says nothing."""
-    one, other, short = (validate(planted(count, seed=count)).whole for count in (200, 201, 5))
+    one, other, short = (validate(columns_of(planted(count, seed=count))).whole for count in (200, 201, 5))
     p = slopes_differ(one, other)
     assert p is not None
     assert p > 0.01
