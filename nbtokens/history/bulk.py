@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from nbtokens.history.columns import usd
-from nbtokens.history.distribution import BUCKET_OFFSET, Distribution, bucket_keys
+from nbtokens.history.spread import Spread, grouped
 from nbtokens.history.sums import MEASURES, Key, Measures, Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from nbtokens.history.columns import Columns
-    from nbtokens.history.totals import Totals
-
-    Floats = NDArray[np.float64]
+    from nbtokens.history.totals import Pair, Totals
 
 _NAMES: Final = (
     "provider",
@@ -36,6 +35,9 @@ _NAMES: Final = (
     "complete",
 )
 _KEY_NAMES: Final = 8
+_STATUS: Final = 7
+_SOURCE: Final = 8
+_COMPLETE: Final = 9
 _TOKENS: Final = (
     "input_tokens",
     "output_tokens",
@@ -47,7 +49,6 @@ _TOKENS: Final = (
 _NUMBERS: Final = (*_TOKENS, "duration_s", "cost_usd")
 _EXACT: Final = 2.0**53
 _DAY: Final = 86_400_000_000
-_MOST_DAYS: Final = 10_000_000
 _MOST_ROWS: Final = 1 << 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO: Final = Decimal(0)
@@ -62,7 +63,7 @@ class _Codes(dict[Any, int]):
 
 
 class Bulk:
-    """Takes calls in by the ten thousand. They are in the totals once `fold` was called.
+    """Takes calls in by the ten thousand. They are in the totals once `finish` was called.
 
     Args:
         totals: what they are added to.
@@ -71,6 +72,8 @@ class Bulk:
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._names: dict[tuple[Any, ...], int] = _Codes()
+        self._pairs: dict[Pair, int] = _Codes()
+        self._spreads = {measure: Spread() for measure in MEASURES}
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self._rows = 0
 
@@ -101,140 +104,120 @@ class Bulk:
         return True
 
     def fold(self, costs: list[Decimal] | None = None) -> None:
-        """Add up what was taken in.
+        """Add up what was taken in, but for the distributions.
 
         Args:
             costs: what each call cost, where that is no whole number of units.
         """
         if self._rows:
             columns = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-            _Fold(self._totals, list(self._names), columns, costs).fold()
+            lot = _Lot(list(self._names), columns, costs)
+            for key, sums in lot.sums():
+                self._totals.take(key, sums)
+            lot.spread(self._pairs, self._spreads)
             self._parts, self._rows = {}, 0
 
+    def finish(self) -> None:
+        """Add up what is left, and the distributions."""
+        self.fold()
+        found = {measure: spread.distributions() for measure, spread in self._spreads.items()}
+        for pair, number in self._pairs.items():
+            known = {measure: ones[number] for measure, ones in found.items() if number in ones}
+            self._totals.take_measures(pair, Measures(**known))
+        self._pairs, self._spreads = _Codes(), {measure: Spread() for measure in MEASURES}
 
-class _Fold:
-    """One lot of calls on its way into the totals."""
+
+class _Lot:
+    """Some ten thousand calls, to be added up."""
 
     def __init__(
-        self,
-        totals: Totals,
-        names: list[tuple[Any, ...]],
-        columns: dict[str, NDArray[Any]],
-        costs: list[Decimal] | None,
+        self, names: list[tuple[Any, ...]], columns: dict[str, NDArray[Any]], costs: list[Decimal] | None
     ) -> None:
-        self._totals = totals
         self._names = names
         self._columns = columns
         self._costs = costs
         self._codes: NDArray[np.int64] = columns["code"]
-        self._ok = self._where(lambda name: name[7] == "ok")
+        self._ok = self._where(lambda name: name[_STATUS] == "ok")
         self._timed = self._ok & (columns["output_tokens"] > 0) & (columns["duration_s"] > 0)
 
     def _where(self, holds: Callable[[tuple[Any, ...]], bool]) -> NDArray[np.bool_]:
         """For each call, whether something holds that its names tell."""
         return np.array([holds(name) for name in self._names], np.bool_)[self._codes]
 
-    def fold(self) -> None:
-        """Take it in."""
-        self._take_sums()
-        self._take_measures()
-
-    def _take_sums(self) -> None:
-        at = self._columns["at"]
+    def sums(self) -> Iterator[tuple[Key, Sums]]:
+        """The sums of each key; they may come in parts."""
+        at: NDArray[np.int64] = self._columns["at"]
         days = at // _DAY
-        combined = self._codes * _MOST_DAYS + days - days.min()
-        order = np.argsort(combined, kind="stable")
-        ordered = combined[order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        ats = at[order]
-        first_at, last_at = np.minimum.reduceat(ats, starts).tolist(), np.maximum.reduceat(ats, starts).tolist()
-        whole = {
-            name: np.add.reduceat(np.nan_to_num(column[order]), starts).astype(np.int64).tolist()
-            for name, column in self._figures().items()
-        }
-        duration = self._columns["duration_s"]
-        seconds = {
-            "duration_s": np.add.reduceat(np.nan_to_num(duration[order]), starts).tolist(),
-            "timed_s": np.add.reduceat(np.where(self._timed, duration, 0.0)[order], starts).tolist(),
-        }
-        bounds = [*starts.tolist(), len(order)]
-        costs = self._costs_of(order, starts, bounds)
-        codes = self._codes[order[starts]].tolist()
-        for number, (start, end) in enumerate(pairwise(bounds)):
-            first = _moment(first_at[number])
-            sums = Sums(
-                calls=end - start,
-                cost_usd=costs[number],
-                first_at=first,
-                last_at=_moment(last_at[number]),
-                **{name: values[number] for name, values in whole.items()},
-                **{name: values[number] for name, values in seconds.items()},
-            )
-            provider, model, asked, *rest = self._names[codes[number]][:_KEY_NAMES]
-            self._totals.take(Key(first.date().isoformat(), provider, model or asked, *rest), sums)
+        first_day = int(days.min())
+        span = int(days.max()) - first_day + 1
+        found, order, starts = grouped(self._codes * span + days - first_day)
+        figures = self._figures(order, starts)
+        for combined, *values in zip(found.tolist(), *(figures[name] for name in Sums.__struct_fields__), strict=True):
+            code, day = divmod(combined, span)
+            provider, model, asked, *rest = self._names[code][:_KEY_NAMES]
+            yield Key(_day(first_day + day), provider, model or asked, *rest), Sums(*values)
 
-    def _costs_of(self, order: NDArray[np.int64], starts: NDArray[np.int64], bounds: list[int]) -> list[Decimal]:
+    def _figures(self, order: NDArray[np.int64], starts: NDArray[np.int64]) -> dict[str, list[Any]]:
+        """For each group of calls, every field of `Sums`."""
+        columns, ats = self._columns, self._columns["at"][order]
+        counts = np.diff(starts, append=len(order)).tolist()
+        whole, nothing = self._whole(), [0] * len(counts)
+        seconds = {"duration_s": columns["duration_s"], "timed_s": np.where(self._timed, columns["duration_s"], 0.0)}
+        return {
+            "calls": counts,
+            **dict.fromkeys(("cache_hits", "saved_tokens", "runs", "runs_without_calls"), nothing),
+            "saved_cost_usd": [_ZERO] * len(counts),
+            "cost_usd": self._costs_of(order, starts, counts),
+            "first_at": list(map(_moment, np.minimum.reduceat(ats, starts).tolist())),
+            "last_at": list(map(_moment, np.maximum.reduceat(ats, starts).tolist())),
+            **{
+                name: np.add.reduceat(values[order], starts).astype(np.int64).tolist() for name, values in whole.items()
+            },
+            **{
+                name: np.add.reduceat(np.nan_to_num(column)[order], starts).tolist() for name, column in seconds.items()
+            },
+        }
+
+    def _costs_of(self, order: NDArray[np.int64], starts: NDArray[np.int64], counts: list[int]) -> list[Decimal]:
         """What each group cost."""
         if self._costs is None:
             return [usd(picos) for picos in np.add.reduceat(self._columns["picos"][order], starts).tolist()]
-        costs = [self._costs[row] for row in order.tolist()]
-        return [sum(costs[start:end], _ZERO) for start, end in pairwise(bounds)]
+        costs = iter([self._costs[row] for row in order.tolist()])
+        return [sum(islice(costs, count), _ZERO) for count in counts]
 
-    def _figures(self) -> dict[str, Floats]:
+    def _whole(self) -> dict[str, NDArray[Any]]:
+        """The whole numbers that are added up, of each call."""
         columns = self._columns
-        used = (np.nan_to_num(columns["input_tokens"]) + np.nan_to_num(columns["output_tokens"])) > 0
+        tokens = {name: np.nan_to_num(columns[name]) for name in _TOKENS}
         priced = ~np.isnan(columns["cost_usd"])
+        used = tokens["input_tokens"] + tokens["output_tokens"] > 0
         return {
-            **{name: columns[name] for name in _TOKENS if name != "total_tokens"},
-            "failed_calls": self._where(lambda name: name[7] == "error").astype(np.float64),
-            "estimated_calls": self._where(lambda name: name[8] == "estimated").astype(np.float64),
-            "incomplete_calls": self._where(lambda name: name[9] is False).astype(np.float64),
-            "unpriced_calls": (~priced & (self._ok | used)).astype(np.float64),
-            "priced_calls": priced.astype(np.float64),
-            "priced_tokens": np.where(priced, columns["total_tokens"], 0.0),
-            "timed_output_tokens": np.where(self._timed, columns["output_tokens"], 0.0),
+            **{name: column for name, column in tokens.items() if name != "total_tokens"},
+            "failed_calls": self._where(lambda name: name[_STATUS] == "error").astype(np.int64),
+            "estimated_calls": self._where(lambda name: name[_SOURCE] == "estimated").astype(np.int64),
+            "incomplete_calls": self._where(lambda name: name[_COMPLETE] is False).astype(np.int64),
+            "unpriced_calls": (~priced & (self._ok | used)).astype(np.int64),
+            "priced_calls": priced.astype(np.int64),
+            "priced_tokens": np.where(priced, tokens["total_tokens"], 0.0),
+            "timed_output_tokens": np.where(self._timed, tokens["output_tokens"], 0.0),
         }
 
-    def _take_measures(self) -> None:
-        pairs: dict[Any, int] = _Codes()
-        pair_of_name = np.array([pairs[one[1] or one[2], one[3]] for one in self._names], np.int64)
-        of_row = pair_of_name[self._codes]
-        names = list(pairs)
-        gathered = {names[number]: Measures() for number in np.unique(of_row[self._ok]).tolist()}
+    def spread(self, pairs: dict[Pair, int], spreads: dict[str, Spread]) -> None:
+        """Take the measures of the calls that succeeded into the distributions of their model and operation."""
+        pair_of_name = [pairs[one[1] or one[2], one[3]] if one[_STATUS] == "ok" else -1 for one in self._names]
+        pair_of_call = np.array(pair_of_name, np.int64)[self._codes]
         with np.errstate(divide="ignore", invalid="ignore"):
             speeds = np.where(self._timed, self._columns["output_tokens"] / self._columns["duration_s"], np.nan)
-        for measure in MEASURES:
+        for measure, spread in spreads.items():
             values = speeds if measure == "tokens_per_second" else self._columns[measure]
             chosen = self._ok & ~np.isnan(values)
-            for number, distribution in _distributions(values[chosen], of_row[chosen]).items():
-                setattr(gathered[names[number]], measure, distribution)
-        for pair, measures in gathered.items():
-            self._totals.take_measures(pair, measures)
+            spread.add(values[chosen], pair_of_call[chosen])
 
 
 def _moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _distributions(values: Floats, groups: NDArray[np.int64]) -> dict[int, Distribution]:
-    """The distribution of each group's values."""
-    if not len(values):
-        return {}
-    order = np.argsort(groups, kind="stable")
-    values, groups = values[order], groups[order]
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
-    sums, least, most = (np.add.reduceat(values, starts), np.minimum.reduceat(values, starts),
-                         np.maximum.reduceat(values, starts))  # fmt: skip
-    bounds = [*starts.tolist(), len(values)]
-    found = {}
-    for number, (a, b) in enumerate(pairwise(bounds)):
-        part = values[a:b]
-        positive = part[part > 0]
-        keys = bucket_keys(positive)
-        counts = np.bincount(keys + BUCKET_OFFSET) if len(keys) else np.zeros(0, np.int64)
-        filled = np.flatnonzero(counts)
-        found[int(groups[a])] = Distribution(
-            b - a, float(sums[number]), float(least[number]), float(most[number]), len(part) - len(positive),
-            dict(zip((filled - BUCKET_OFFSET).tolist(), counts[filled].tolist(), strict=True)),
-        )  # fmt: skip
-    return found
+@cache
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(days=number)).date().isoformat()

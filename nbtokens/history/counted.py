@@ -10,7 +10,7 @@ from nbtokens.errors import HistoryError
 from nbtokens.history import checkpoint
 from nbtokens.history.archive import Archive
 from nbtokens.history.blocks import read_blocks
-from nbtokens.history.layout import Bad, read_records
+from nbtokens.history.layout import Bad, Line, read_records
 from nbtokens.history.totals import RECENT, Totals
 from nbtokens.record import Record, folded
 
@@ -62,6 +62,15 @@ class Counted:
         if identity != self._identity or self._bytes_before(self.offset) != self._last_bytes:
             self._start_over(identity)
         before = self.offset
+        try:
+            self._count_new()
+        except BaseException:  # interrupted: what is counted and what is not can't be told any more
+            self._identity = None
+            raise
+        if self.offset != before or not before:
+            self._last_bytes = self._bytes_before(self.offset)
+
+    def _count_new(self) -> None:
         self._count_own()
         size = self._journal.size()
         if size > self.offset:
@@ -69,8 +78,6 @@ class Counted:
         if self._amendments:
             pending, self._amendments = self._amendments, []
             self.amend(self.totals, pending)
-        if self.offset != before or not before:
-            self._last_bytes = self._bytes_before(self.offset)
 
     def checkpoint(self, *, force: bool) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
@@ -111,34 +118,37 @@ class Counted:
             if many:
                 self._read_many(file)
             else:
-                for record, end in read_records(file, self.offset, self._report):
-                    self.offset = end
-                    self._count(record)
+                self._count_lines(read_records(file, self.offset, self._report))
 
     def _read_many(self, file: BinaryIO) -> None:
         from nbtokens.history.bulk import Bulk  # noqa: PLC0415 - numpy, only where there is much to read
+        from nbtokens.history.columns import no_collection  # noqa: PLC0415 - the same
         from nbtokens.history.plain import Reader  # noqa: PLC0415 - the same
 
         bulk, reader = Bulk(self.totals), Reader()
         latest: deque[tuple[Columns, int]] = deque(maxlen=RECENT)
-        for block in read_blocks(file, self.offset, self._report):
-            columns = reader.read(block)
-            calls = None if columns is None else columns.where("kind", "call".__eq__)
-            if columns is None or calls is None or not calls or not bulk.add(calls):
-                self._take_latest(latest)
-                for record, end in block.lines():
-                    self.offset = end
+        with no_collection():
+            for block in read_blocks(file, self.offset, self._report):
+                columns = reader.read(block)
+                calls = None if columns is None else columns.where("kind", "call".__eq__)
+                if columns is None or calls is None or not calls or not bulk.add(calls):
+                    self._take_latest(latest)
+                    self._count_lines(block.lines())
+                    continue
+                self.offset = block.end
+                self._since_checkpoint += len(calls)
+                latest.extend((calls, number) for number in range(len(calls))[-RECENT:])
+                for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
                     self._count(record)
-                continue
-            self.offset = block.end
-            self._since_checkpoint += len(calls)
-            latest.extend((calls, number) for number in range(len(calls))[-RECENT:])
-            for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
-                self._count(record)
-        bulk.fold()
+            bulk.finish()
         if latest:
             self._remember(list(latest[-1][0].records()))
         self._take_latest(latest)
+
+    def _count_lines(self, lines: Iterable[Line]) -> None:
+        for record, end in lines:
+            self.offset = end
+            self._count(record)
 
     def _take_latest(self, latest: deque[tuple[Columns, int]]) -> None:
         records = [calls.record(number) for calls, number in latest]
@@ -175,6 +185,7 @@ class Counted:
         self._identity = identity
         self.written.clear()
         self._known, self._known_before = {}, {}
+        self._amendments = []
         kept = checkpoint.load(self._folder, self._bytes_before)
         if kept is None:
             self.totals, self.offset, self._last_bytes = self._archived(), 0, b""

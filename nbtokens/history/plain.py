@@ -7,6 +7,7 @@ holds any other goes to the reading that looks at each line.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -154,7 +155,8 @@ class Reader:
     def __init__(self) -> None:
         self._names: dict[str, set[str]] = {name: set() for name in _REPEATING}
         self._misses: Counter[str] = Counter()
-        self._any = self._decoder = _decoder_of({})
+        self._any = _decoder_of({})
+        self._decoder: msgspec.json.Decoder[list[Any]] | None = None
 
     def read(self, block: Block) -> Columns | None:
         """The rows of a block, read at once; None where any of them is not as we write them."""
@@ -169,12 +171,12 @@ class Reader:
         return columns if all(one is None or one.is_sound() for one in money) else None
 
     def _rows(self, array: bytes) -> list[Any]:
-        try:
-            return self._decoder.decode(array)
-        except msgspec.ValidationError:
-            rows = self._any.decode(array)
-            self._learn(rows)
-            return rows
+        if self._decoder is not None:
+            with suppress(msgspec.ValidationError):  # a new name, or no record
+                return self._decoder.decode(array)
+        rows = self._any.decode(array)
+        self._learn(rows)
+        return rows
 
     def _learn(self, rows: list[Any]) -> None:
         for name, known in list(self._names.items()):

@@ -89,8 +89,11 @@ class Totals:
         del self.recent[:-RECENT]
 
     def take(self, key: Key, sums: Sums, measures: Measures | None = None) -> None:
-        """Take in what was added up of the calls of one key."""
-        self._each(key, lambda one: one.merge(sums))
+        """Take in what was added up of the calls of one key; `sums` may be kept."""
+        if key in self._rows or self._every is not None or self._groups:
+            self._each(key, lambda one: one.merge(sums))
+        else:
+            self._rows[key] = sums
         if measures is not None:
             self.take_measures((key.model, key.operation), measures)
 
@@ -119,7 +122,7 @@ class Totals:
         """The totals of both sets of records."""
         both = self.copied()
         for key, sums in other.rows.items():
-            both.take(key, sums)
+            both.take(key, copied(sums))
         for pair, measures in other.measures.items():
             both.take_measures(pair, measures)
         both.recent = sorted([*self.recent, *other.recent], key=lambda one: one.started_at)[-RECENT:]

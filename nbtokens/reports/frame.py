@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -13,6 +11,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from nbtokens.history.columns import no_collection
 from nbtokens.record import FIELDS, Record
 
 if TYPE_CHECKING:
@@ -39,23 +38,11 @@ def frame_of(records: Iterable[Record]) -> pd.DataFrame:
     """
     columns = [(name, _column(name)) for name in FIELDS]
     rest = iter(records)
-    with _no_collection():
+    with no_collection():
         _fill(columns, rest)
     frame = pd.DataFrame({name: column.series() for name, column in columns})
     frame["tokens_per_second"] = _speed(frame)
     return frame
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Nothing here refers to itself; to look for that again and again takes longer than all the rest."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _fill(columns: list[tuple[str, _Column]], rest: Iterator[Record]) -> None:
