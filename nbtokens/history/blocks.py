@@ -10,7 +10,7 @@ from nbtokens.history.layout import AROUND, BOM, HEAD_BYTES, LONGEST, Bad, Line,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_SIZE: Final = 1 << 18  # so that it stays in a processor's cache, with what is made of it
+_SIZE: Final = 1 << 19  # so that it stays in a processor's cache, with what is made of it
 
 
 class Block:

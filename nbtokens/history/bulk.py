@@ -47,9 +47,9 @@ _TOKENS: Final = (
     "reasoning_output_tokens",
 )
 _NUMBERS: Final = (*_TOKENS, "duration_s", "cost_usd")
-_EXACT: Final = 2.0**53
 _DAY: Final = 86_400_000_000
 _MOST_ROWS: Final = 1 << 16
+_MOST: Final = 2.0**53 / _MOST_ROWS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO: Final = Decimal(0)
 
@@ -84,7 +84,7 @@ class Bulk:
             Whether it could be done: numbers that are too great to be added up exactly are for who looks at each line.
         """
         numbers: dict[str, NDArray[Any]] = {name: calls.floats(name) for name in _NUMBERS}
-        if any((column * _MOST_ROWS > _EXACT).any() for column in numbers.values()):
+        if any((column > _MOST).any() for column in numbers.values()):
             return False
         picos = calls.picos("cost_usd")
         if picos is None:
@@ -152,17 +152,18 @@ class _Lot:
         span = int(days.max()) - first_day + 1
         found, order, starts = grouped(self._codes * span + days - first_day)
         figures = self._figures(order, starts)
+        names = [(one[0], one[1] or one[2], *one[3:_KEY_NAMES]) for one in self._names]
         for combined, *values in zip(found.tolist(), *(figures[name] for name in Sums.__struct_fields__), strict=True):
             code, day = divmod(combined, span)
-            provider, model, asked, *rest = self._names[code][:_KEY_NAMES]
-            yield Key(_day(first_day + day), provider, model or asked, *rest), Sums(*values)
+            yield Key(_day(first_day + day), *names[code]), Sums(*values)
 
     def _figures(self, order: NDArray[np.int64], starts: NDArray[np.int64]) -> dict[str, list[Any]]:
         """For each group of calls, every field of `Sums`."""
         columns, ats = self._columns, self._columns["at"][order]
         counts = np.diff(starts, append=len(order)).tolist()
         whole, nothing = self._whole(), [0] * len(counts)
-        seconds = {"duration_s": columns["duration_s"], "timed_s": np.where(self._timed, columns["duration_s"], 0.0)}
+        duration = np.nan_to_num(columns["duration_s"])
+        seconds = {"duration_s": duration, "timed_s": np.where(self._timed, duration, 0.0)}
         return {
             "calls": counts,
             **dict.fromkeys(("cache_hits", "saved_tokens", "runs", "runs_without_calls"), nothing),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PICO: Final = 10**12
 """Amounts of money are counted in units of 1 / PICO USD, to add them up exactly."""
+_PICO: Final = Decimal(PICO)
+_exact: Final = Context(prec=40)
 MOST_PICO: Final = 10**14
 """No more of them are taken for one call: sums of 65,536 of them fit an integer of 64 bits."""
 
@@ -124,5 +126,4 @@ def columns_of(records: Iterable[Record], size: int = 4096) -> Iterator[Columns]
 
 def usd(picos: int) -> Decimal:
     """An amount in units of 1 / PICO USD as money, with no more digits than it needs."""
-    whole, rest = divmod(picos, PICO)
-    return Decimal(f"{whole}.{rest:012d}".rstrip("0").rstrip(".")) if rest else Decimal(whole)
+    return _exact.divide(Decimal(picos), _PICO)

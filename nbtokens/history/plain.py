@@ -51,6 +51,7 @@ _REPEATING: Final = (
     "api", "provider", "server_address", "request_model", "model", "service_tier", "finish_reason", "usage_source",
     "status", "price_source",
 )  # fmt: skip
+_started_at: Final = attrgetter("started_at")
 _floats_decoder: Final = msgspec.json.Decoder(list[float | None])
 _amounts_decoder: Final = msgspec.json.Decoder(list[Decimal | None])
 _times_decoder: Final = msgspec.json.Decoder(list[datetime])
@@ -164,7 +165,7 @@ class Reader:
             rows = self._rows(block.array)
             if not _is_one_a_line(block.array, len(rows)):
                 return None
-            columns = _PlainColumns(rows, _moments([row.started_at for row in rows]))
+            columns = _PlainColumns(rows, _moments(list(map(_started_at, rows))))
             money = [columns.money(name) for name in _MONEY]
         except (*UNREADABLE, ValueError):
             return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 2 * BUCKET_OFFSET
 _SHORT: Final = 1 << 16
+_FEW: Final = 1 << 20
 
 
 class Spread:
@@ -50,7 +51,7 @@ class Spread:
         if not positive.all():
             values, groups = values[positive], groups[positive]
         if len(values):
-            self._buckets.append(_counted(groups * _WIDTH + bucket_keys(values) + BUCKET_OFFSET))
+            self._buckets.append(_counted(groups, bucket_keys(values) + BUCKET_OFFSET))
 
     def distributions(self) -> dict[int, Distribution]:
         """What was taken in, by the number of the group."""
@@ -81,7 +82,15 @@ def grouped(keys: Whole) -> tuple[Whole, Whole, Whole]:
     return ordered[starts], order, starts
 
 
-def _counted(keys: Whole) -> tuple[Whole, Whole]:
-    """The keys that occur, and how often."""
-    found, _, starts = grouped(keys)
-    return found, np.diff(starts, append=len(keys))
+def _counted(groups: Whole, buckets: Whole) -> tuple[Whole, Whole]:
+    """Which buckets of which groups are filled, each pair as one number, and with how many values."""
+    low = buckets.min()
+    width = buckets.max() - low + 1
+    keys = groups * width + buckets - low
+    if keys.max() < _FEW:
+        counts = np.bincount(keys)
+        found = np.flatnonzero(counts)
+        counts = counts[found]
+    else:
+        found, counts = np.unique(keys, return_counts=True)
+    return found // width * _WIDTH + found % width + low, counts
