@@ -21,6 +21,7 @@ from nbtokens.workers.unseen import take_out_frame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nbtokens.config import Config
     from nbtokens.record import Record
 
 _RECEIVE: Final = """
@@ -33,6 +34,17 @@ except Exception:
 _MOST_UNDELIVERED: Final = 10_000
 _undelivered: Final[deque[tuple[int, int, Record | None, Record]]] = deque(maxlen=_MOST_UNDELIVERED)
 """What has been recorded here and is not known at home yet: home's process id, the place's key, before, after."""
+
+
+class _Elsewhere:
+    """Where to record what others submitted, on a worker that may not see their ledgers."""
+
+    config_for: Callable[[Config], Config] | None = None
+
+
+def record_elsewhere(config_for: Callable[[Config], Config] | None) -> None:
+    """From here on, records of work that arrives go where this says, by the settings that came along."""
+    _Elsewhere.config_for = config_for
 
 
 def board(parcel: bytes) -> BoardingPass:
@@ -144,10 +156,11 @@ def _open(parcel: bytes) -> Parcel:
 def _employ(sent: Parcel) -> None:
     """Record as the sender does, if this process does not yet."""
     here = runtime()
-    if here.enabled and here.session.id == sent.session and here.config == sent.config:
+    config = sent.config if _Elsewhere.config_for is None else _Elsewhere.config_for(sent.config)
+    if here.enabled and here.session.id == sent.session and here.config == config:
         return
     alone = here.enabled  # the work's own code has switched recording on: it wants everything recorded
-    here.work_for(sent.config, sent.session)
+    here.work_for(config, sent.session)
     if not alone:
         context.record_only_carried(only=True)
 

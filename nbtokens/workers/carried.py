@@ -13,9 +13,12 @@ from nbtokens.guard import guarded
 from nbtokens.workers.unseen import take_out_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nbtokens.config import Config
+    from nbtokens.context import Scope
+    from nbtokens.history.store import Store
+    from nbtokens.record import Record
     from nbtokens.views import Session
 
 P = ParamSpec("P")
@@ -44,6 +47,16 @@ class Office(Protocol):
     @property
     def session(self) -> Session:
         """The session that children's records belong to."""
+
+    @property
+    def store(self) -> Store:
+        """The history."""
+
+    def count(self, record: Record, scopes: Iterable[Scope]) -> None:
+        """Let those know who count a record that is kept already."""
+
+    def keep_later(self, record: Record | Callable[[], None]) -> None:
+        """Append a record on another thread, or do what makes and keeps one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,11 @@ class _Handing:
 def open_office(office: Office | None) -> None:
     """Let work that is pickled from here on tell of its recording; None: of none."""
     _Handing.office = office
+
+
+def present_office() -> Office | None:
+    """What work is handed out from; None while nothing is recorded."""
+    return _Handing.office
 
 
 def place_of(key: int) -> Place | None:

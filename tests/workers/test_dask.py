@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from nbtokens.config import load_config
+from nbtokens.worker_home import Home
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ledgers import Ledger
     from workers.conftest import Cells
 
@@ -34,10 +41,22 @@ def places(ledger: Ledger) -> list[tuple[int | None, str, str | None, str | None
     return sorted((row["execution_count"], row["attribution"], row.get("operation"), row.get("run_id")) for row in rows)
 
 
-def test_tasks_of_cells(cells: Cells, ledger: Ledger) -> None:
+FAR: Final = FIRST.replace(
+    "cluster =", "import dask.config; dask.config.set({'distributed.nanny.environ': {'NBTOKENS_DIR': FAR}})\ncluster ="
+).replace("from work import *\n", "from work import *\nFAR = os.path.abspath('far')\n")
+"""The same with workers whose ledger lies elsewhere, as on a machine that does not see this folder."""
+
+
+@pytest.fixture(params=["near", "far"])
+def first(request: pytest.FixtureRequest) -> str:
+    """The first cell: a cluster whose workers see the ledger, or do not."""
+    return FIRST if request.param == "near" else FAR
+
+
+def test_tasks_of_cells(cells: Cells, ledger: Ledger, first: str) -> None:
     """Each call is on its cell, with its operation and run; keys and results are Dask's own."""
     cells(
-        FIRST,
+        first,
         "with nbtokens.operation('first'), nbtokens.run_id('run'):\n"
         "    done = client.gather(client.map(ask, ['a', 'b', 'c', 'd']))\n"
         "assert [prompt for _, prompt in done] == ['a', 'b', 'c', 'd']\n"
@@ -50,10 +69,10 @@ def test_tasks_of_cells(cells: Cells, ledger: Ledger) -> None:
     assert places(ledger) == [(2, "exact", "first", "run")] * 4 + [(3, "exact", None, None)] * 2
 
 
-def test_retried_tasks(cells: Cells, ledger: Ledger) -> None:
+def test_retried_tasks(cells: Cells, ledger: Ledger, first: str) -> None:
     """A task that fails and is run again has made two calls, and both are recorded, once each."""
     cells(
-        FIRST,
+        first,
         "def flaky(mark):\n"
         "    import work, os\n"
         "    work.ask(mark)\n"
@@ -67,10 +86,10 @@ def test_retried_tasks(cells: Cells, ledger: Ledger) -> None:
     assert places(ledger) == [(2, "exact", None, None)] * 2
 
 
-def test_a_worker_that_dies(cells: Cells, ledger: Ledger) -> None:
+def test_a_worker_that_dies(cells: Cells, ledger: Ledger, first: str) -> None:
     """A worker is killed after its call: the call is in the ledger once, and so is that of the second attempt."""
     cells(
-        FIRST,
+        first,
         "def die(mark):\n"
         "    import work, os, signal\n"
         "    work.ask(mark)\n"
@@ -79,6 +98,40 @@ def test_a_worker_that_dies(cells: Cells, ledger: Ledger) -> None:
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return 'done'\n"
         "assert client.submit(die, os.path.abspath('mark')).result() == 'done'",
+        "import time\nwhile nbtokens.history().sums.calls < 2: time.sleep(0.05)",  # sent by another worker, if far
         LAST,
     )
     assert places(ledger) == [(2, "exact", None, None)] * 2
+
+
+def test_workers_that_see_no_ledger(cells: Cells, ledger: Ledger) -> None:
+    """Records of workers elsewhere come home before the results, count in the session, and like requests are alike."""
+    cells(
+        FAR,
+        "done = client.gather(client.map(ask, ['same', 'same', 'other'], pure=False))\n"
+        "assert nbtokens.history().sums.calls == nbtokens.session().sums.calls == 3\n"
+        "assert len({pid for pid, _ in done} | {os.getpid()}) > 1",
+        "client.submit(ask, 'again').result()\nassert nbtokens.history().sums.calls == 4",
+        LAST,
+    )
+    assert places(ledger) == [(2, "exact", None, None)] * 3 + [(3, "exact", None, None)]
+    far = list((ledger.folder.parent / "far" / "workers").glob("*/*/usage_history.json"))
+    assert far
+    assert sum(len(json.loads(path.read_bytes())) for path in far) == 4
+    assert len({row["request_hash"] for row in ledger.rows()}) == 3
+
+
+def test_which_ledger_a_worker_writes(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is the submitter's where its key file says so; another of the same name, or none, is not touched."""
+    config = load_config()
+    key = b"aa" * 32
+    (ledger.folder / "fingerprint.key").write_bytes(key)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    home = Home(None, "topic", "session")  # type: ignore[arg-type] - it sends nothing here
+    assert home.config_for(config, key) == config
+    assert not list(tmp_path.iterdir())
+    elsewhere = home.config_for(replace(config, folder=tmp_path / "not" / "here"), key)
+    assert elsewhere.folder.is_relative_to(tmp_path)
+    assert not (tmp_path / "not").exists()
+    assert (elsewhere.folder / "fingerprint.key").read_bytes() == key
+    assert home.config_for(config, b"bb" * 32).folder == elsewhere.folder
