@@ -84,9 +84,9 @@ class History:
 
     def frame(self) -> pd.DataFrame:
         """The records as a DataFrame: one row a record, the columns of docs/record.md."""
-        from nbtokens.reports.frame import frame_of  # noqa: PLC0415 - pandas only where it is asked for
+        from nbtokens.reports.frame import frame_of_columns  # noqa: PLC0415 - pandas only where it is asked for
 
-        return frame_of(self.records())
+        return frame_of_columns(self._store.columns())
 
     def summary(self) -> str:
         """USAGE_SUMMARY.md, as it would be written now."""

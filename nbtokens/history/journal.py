@@ -13,18 +13,15 @@ from nbtokens.folder import make_folder
 from nbtokens.history.blocks import read_blocks
 from nbtokens.history.file_lock import LockedFile
 from nbtokens.history.layout import (
-    AROUND,
     BETWEEN,
     HEAD_BYTES,
-    UNREADABLE,
     Bad,
     Line,
     find_end,
-    in_lines,
     is_ours,
     read_records,
 )
-from nbtokens.record import decode, decode_array
+from nbtokens.record import decode_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +35,6 @@ NAME: Final = "usage_history.json"
 _HEAD: Final = b"[\n"
 _TAIL: Final = b"\n]\n"
 _RECORD_TAIL: Final = b"}" + _TAIL
-_PART: Final = 1 << 20
 _OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -132,18 +128,11 @@ class Journal:
                     yield from records
 
     def amendments(self) -> Iterator[Record]:
-        """The records of kind `amend`; the others are passed over without being read."""
-        with contextlib.suppress(OSError), self.path.open("rb") as file:
-            if not in_lines(file.read(HEAD_BYTES)):
-                yield from (line.record for line in self.read() if line.record.kind == "amend")
-                return
-            file.seek(0)
-            rest = b""
-            while part := file.read(_PART):
-                whole, newline, left = (rest + part).rpartition(b"\n")
-                rest = left
-                if b'"amend"' in whole and newline:
-                    yield from _amendments_in(whole)
+        """The records of kind `amend`; of the others hardly any is read."""
+        with contextlib.suppress(OSError), self.path.open("rb", buffering=0) as file:
+            for block in read_blocks(file, 0, lambda _: None):
+                if not block.array or b'"amend"' in block.array:
+                    yield from (line.record for line in block.lines() if line.record.kind == "amend")
 
     def is_history(self) -> bool:
         """Whether the file is a usage history, or will be one with the first record."""
@@ -231,15 +220,6 @@ class Journal:
             self.set_aside.append(set_aside(self._folder, end.torn))
         os.ftruncate(descriptor, end.at)
         return end.at, end.before
-
-
-def _amendments_in(lines: bytes) -> Iterator[Record]:
-    for line in lines.split(b"\n"):
-        if b'"amend"' in line:
-            with contextlib.suppress(*UNREADABLE):
-                record = decode(line.strip(AROUND))
-                if record.kind == "amend":
-                    yield record
 
 
 def _parts(file: BinaryIO, length: int) -> Iterator[bytes]:

@@ -19,10 +19,11 @@ import numpy as np
 from nbtokens.history.blocks import read_blocks
 from nbtokens.history.columns import MOST_PICO, PICO, Columns, columns_of
 from nbtokens.history.layout import UNREADABLE
-from nbtokens.record import AMENDABLE, MONEY, MOST_USD, Record, decode
+from nbtokens.record import FIELDS, MONEY, MOST_USD, Record, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,6 +67,8 @@ class _PlainColumns(Columns):
         self._money: dict[str, _Money | None] = {}
 
     def values(self, name: str) -> list[Any]:
+        if not self._holds(name):
+            return [None] * len(self)
         if name == "started_at":
             return _times_decoder.decode(msgspec.json.encode(super().values(name)))
         if name in _MONEY:
@@ -74,6 +77,8 @@ class _PlainColumns(Columns):
         return super().values(name)
 
     def floats(self, name: str) -> Floats:
+        if not self._holds(name):
+            return np.full(len(self), np.nan)
         if name in _MONEY:
             money = self.money(name)
             return np.full(len(self), np.nan) if money is None else money.floats
@@ -95,18 +100,18 @@ class _PlainColumns(Columns):
         return type(self)([self._rows[number] for number in numbers], self._times[numbers])
 
     def fold(self, amended: Mapping[str | None, Record]) -> Columns:
-        if amended:
-            for row in self._rows:
-                amendment = amended.get(row.id)
-                if amendment is not None:
-                    self._money.clear()
-                    for name in AMENDABLE:
-                        value = getattr(amendment, name)
-                        setattr(row, name, msgspec.Raw(f"{value:f}") if isinstance(value, Decimal) else value)
-        return self
+        if not amended or amended.keys().isdisjoint(self.values("id")):
+            return self
+        return Columns(list(self.records())).fold(amended)
+
+    def _holds(self, name: str) -> bool:
+        """Whether a field is known of any row."""
+        return bool(self._rows) and name in self._rows[0].__struct_fields__
 
     def money(self, name: str) -> _Money | None:
         """A column of money; None where all of it is not known."""
+        if not self._holds(name):
+            return None
         if name not in self._money:
             texts = super().values(name)
             self._money[name] = None if texts.count(None) == len(texts) else _Money(texts)
@@ -149,14 +154,16 @@ class _Money:
 class Reader:
     """Reads blocks of a file, one after the other.
 
-    Most texts of a row are one of a few names. Those that were seen are told to the decoder, which then gives the
-    same object again instead of making a new one.
+    Rows hold few of the fields that there are, and most texts in them are one of a few names. The decoder is told
+    which were seen: it makes no place for other fields, and gives the same text again instead of making a new one.
+    What it does not know yet it refuses, and learns.
     """
 
     def __init__(self) -> None:
+        self._fields = set(_REQUIRED)
         self._names: dict[str, set[str]] = {name: set() for name in _REPEATING}
         self._misses: Counter[str] = Counter()
-        self._any = _decoder_of({})
+        self._any = _decoder_of(frozenset(FIELDS), {}, strict=False)
         self._decoder: msgspec.json.Decoder[list[Any]] | None = None
 
     def read(self, block: Block) -> Columns | None:
@@ -173,35 +180,48 @@ class Reader:
 
     def _rows(self, array: bytes) -> list[Any]:
         if self._decoder is not None:
-            with suppress(msgspec.ValidationError):  # a new name, or no record
+            with suppress(msgspec.ValidationError):  # a new field or name, or no record
                 return self._decoder.decode(array)
         rows = self._any.decode(array)
         self._learn(rows)
         return rows
 
     def _learn(self, rows: list[Any]) -> None:
+        columns = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
+        fields = {name for name, values in columns.items() if values.count(None) < len(values)} - self._fields
+        self._fields |= fields
         for name, known in list(self._names.items()):
-            new = set(map(attrgetter(name), rows)) - known - {None}
+            new = set(columns[name]) - known - {None}
             known.update(new)
+            fields |= new
             self._misses[name] += bool(new)
             if self._misses[name] > _MOST_MISSES or len(known) > _MOST_NAMES:  # a new one in every other block
                 del self._names[name]
-        self._decoder = _decoder_of(self._names)
+        if not fields:  # so it is a field that nobody knows
+            self._fields = set(FIELDS)
+        self._decoder = _decoder_of(self._fields, self._names, strict=self._fields < set(FIELDS))
 
 
-def _decoder_of(names: Mapping[str, Iterable[str]]) -> msgspec.json.Decoder[list[Any]]:
+def _decoder_of(
+    fields: AbstractSet[str], names: Mapping[str, Iterable[str]], *, strict: bool
+) -> msgspec.json.Decoder[list[Any]]:
     """Reads rows as `Record` says, but leaves their money and times as they are written.
 
     Args:
+        fields: those that may occur.
         names: of some fields, all values that they may have.
+        strict: refuse rows with other fields.
     """
     hints = get_type_hints(Record, include_extras=True)
     hints |= {"started_at": str, **dict.fromkeys(MONEY, msgspec.Raw)}
     for name, known in names.items():
         if known:
             hints[name] = Literal[*known] | None
-    fields = [(name, hint) if name in _REQUIRED else (name, hint, None) for name, hint in hints.items()]
-    row = msgspec.defstruct("_Row", fields, kw_only=True, omit_defaults=True, gc=False)
+    held = [(name, hint) if name in _REQUIRED else (name, hint, None) for name, hint in hints.items() if name in fields]
+    row = msgspec.defstruct(
+        "_Row", held, namespace=dict.fromkeys(set(FIELDS) - fields), kw_only=True, omit_defaults=True,
+        forbid_unknown_fields=strict, gc=False,
+    )  # fmt: skip
     return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
 
 

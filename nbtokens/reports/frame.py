@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
-import msgspec
 import numpy as np
 import pandas as pd
 
-from nbtokens.history.columns import no_collection
+from nbtokens.history.columns import columns_of, no_collection
 from nbtokens.record import FIELDS, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from nbtokens.history.columns import Columns
 
 _CATEGORIES: Final = frozenset(
     {
@@ -26,7 +26,6 @@ _CATEGORIES: Final = frozenset(
         "usage_source", "status", "error", "price_source",
     }
 )  # fmt: skip
-_LOT: Final = 4096
 _EXACT: Final = 2**53
 
 
@@ -36,19 +35,20 @@ def frame_of(records: Iterable[Record]) -> pd.DataFrame:
     Times are UTC, counts are nullable integers, money is floats (USD), what repeats is categorical; what is
     not known is NA. The records are taken in by the thousand, so that they need not be there all at once.
     """
+    return frame_of_columns(columns_of(records))
+
+
+def frame_of_columns(lots: Iterable[Columns]) -> pd.DataFrame:
+    """The same of records that come by columns."""
     columns = [(name, _column(name)) for name in FIELDS]
-    rest = iter(records)
     with no_collection():
-        _fill(columns, rest)
+        for lot in lots:
+            lot.turn()
+            for name, column in columns:
+                column.take(lot, name)
     frame = pd.DataFrame({name: column.series() for name, column in columns})
     frame["tokens_per_second"] = _speed(frame)
     return frame
-
-
-def _fill(columns: list[tuple[str, _Column]], rest: Iterator[Record]) -> None:
-    while lot := [msgspec.structs.astuple(record) for record in islice(rest, _LOT)]:
-        for (_, column), values in zip(columns, zip(*lot, strict=True), strict=True):
-            column.take(values)
 
 
 class _Column:
@@ -57,9 +57,9 @@ class _Column:
     def __init__(self) -> None:
         self._values: list[Any] = []
 
-    def take(self, values: Sequence[Any]) -> None:
-        """Take some more values in; None is "not known"."""
-        self._values.extend(values)
+    def take(self, lot: Columns, name: str) -> None:
+        """Take some more rows in."""
+        self._values.extend(lot.values(name))
 
     def series(self) -> pd.Series[Any]:
         """The whole column."""
@@ -74,14 +74,15 @@ class _Category(_Column):
         self._codes: dict[str | None, int] = {None: -1}
         self._parts: list[NDArray[np.int32]] = []
 
-    def take(self, values: Sequence[Any]) -> None:
-        codes = self._codes
+    def take(self, lot: Columns, name: str) -> None:
+        values, codes = lot.values(name), self._codes
+        if values.count(values[0]) == len(values):
+            code = codes.setdefault(values[0], len(codes) - 1)
+            self._parts.append(np.full(len(values), code, np.int32))
+            return
         for value in set(values) - codes.keys():
             codes[value] = len(codes) - 1
-        if values.count(values[0]) == len(values):
-            self._parts.append(np.full(len(values), codes[values[0]], np.int32))
-        else:
-            self._parts.append(np.fromiter(map(codes.__getitem__, values), np.int32, len(values)))
+        self._parts.append(np.fromiter(map(codes.__getitem__, values), np.int32, len(values)))
 
     def series(self) -> pd.Series[Any]:
         names = sorted(name for name in self._codes if name is not None)
@@ -99,8 +100,8 @@ class _Floats(_Column):
         super().__init__()
         self._parts: list[NDArray[np.float64]] = []
 
-    def take(self, values: Sequence[Any]) -> None:
-        self._parts.append(_floats(values))
+    def take(self, lot: Columns, name: str) -> None:
+        self._parts.append(lot.floats(name))
 
     def series(self) -> pd.Series[Any]:
         return pd.Series(_whole(self._parts, np.float64))
@@ -114,12 +115,12 @@ class _Counts(_Column):
         self._parts: list[NDArray[np.int64]] = []
         self._missing: list[NDArray[np.bool_]] = []
 
-    def take(self, values: Sequence[Any]) -> None:
-        floats = _floats(values)
+    def take(self, lot: Columns, name: str) -> None:
+        floats = lot.floats(name)
         missing = np.isnan(floats)
         self._missing.append(missing)
-        if (np.abs(floats[~missing]) > _EXACT).any():
-            self._parts.append(np.array([value or 0 for value in values], np.int64))
+        if (np.abs(floats) > _EXACT).any():
+            self._parts.append(np.array([value or 0 for value in lot.values(name)], np.int64))
         else:
             self._parts.append(np.where(missing, 0.0, floats).astype(np.int64))
 
@@ -143,8 +144,8 @@ class _Times(_Column):
         super().__init__()
         self._parts: list[NDArray[np.datetime64]] = []
 
-    def take(self, values: Sequence[Any]) -> None:
-        self._parts.append(np.array([value.replace(tzinfo=None) for value in values], "datetime64[us]"))
+    def take(self, lot: Columns, name: str) -> None:  # noqa: ARG002 - there is only one column of times
+        self._parts.append(lot.times())
 
     def series(self) -> pd.Series[Any]:
         return pd.Series(_whole(self._parts, "datetime64[us]")).dt.tz_localize("UTC")
@@ -160,12 +161,6 @@ def _column(name: str) -> _Column:
 
 def _whole(parts: list[Any], kind: Any) -> NDArray[Any]:  # noqa: ANN401 - what numpy takes for a type
     return np.concatenate(parts) if parts else np.zeros(0, kind)
-
-
-def _floats(values: Sequence[Any]) -> NDArray[np.float64]:
-    if values.count(None) == len(values):
-        return np.full(len(values), np.nan)
-    return np.array(values, np.float64)
 
 
 def _speed(frame: pd.DataFrame) -> pd.Series[Any]:
