@@ -31,7 +31,7 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)]
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """One HTTP attempt, or one event that belongs to the ledger. None is "not known" and stays out of the line.
 
     Times are UTC, durations seconds, money USD. `input_tokens` includes cached tokens and `output_tokens`

@@ -54,7 +54,8 @@ class Timeline:
             return
         duration = record.duration_s or 0.0
         ended = record.started_at.timestamp() + duration
-        self._new.append(_Ended(ended, duration, record.output_tokens or 0, float(record.cost_usd or 0)))
+        written = record.output_tokens or 0 if duration else 0  # recorded by hand: nobody knows how fast it was
+        self._new.append(_Ended(ended, duration, written, float(record.cost_usd or 0)))
         if len(self._new) >= _FOLD_AT and self._lock.acquire(blocking=False):
             try:
                 self._fold()

@@ -120,6 +120,7 @@ def test_as_little_as_possible(ledger: Ledger) -> None:
     assert (row["call_type"], row["status"], row["attribution"]) == ("chat", "ok", "none")
     assert before <= made.started_at <= datetime.now(UTC)
     assert not row.keys() & {"cost_usd", "price_source", "duration_s", "operation", "tags"}
+    assert "=None" not in repr(made)  # a notebook shows it where it is a cell's last expression
 
 
 @pytest.mark.parametrize("field", sorted(SETTABLE))

@@ -73,6 +73,7 @@ def test_a_reset() -> None:
         ([], None),
         ([call(90, duration=5, tokens=0)], None),
         ([call(80, duration=5, tokens=100)], None),
+        ([call(98, duration=0, tokens=50)], None),
         ([call(98, duration=1, tokens=50)], 25),
         ([call(80, duration=20, tokens=100)], 5),
         ([call(90, duration=10, tokens=100), call(90, duration=10, tokens=300)], 40),
@@ -80,7 +81,10 @@ def test_a_reset() -> None:
     ],
 )
 def test_speed_now(calls: list[Record], speed: float | None) -> None:
-    """Tokens per second of the last 10 seconds, of all calls together; of each call the share that lies in them."""
+    """Tokens per second of the last 10 seconds, of all calls together; of each call the share that lies in them.
+
+    One whose duration nobody knows, as it was recorded by hand, tells nothing of speed.
+    """
     timeline = Timeline(START)
     for one in calls:
         timeline.add(one)
