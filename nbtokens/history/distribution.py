@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from math import ceil, log
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,19 +91,21 @@ class Distribution(msgspec.Struct, array_like=True):
         return self.quantiles((share,))[0]
 
     def quantiles(self, shares: Sequence[float]) -> list[float | None]:
-        """The values under which these shares of all values lie, the smallest share first."""
+        """The values under which these shares of all values lie."""
         if not self.count or self.min is None or self.max is None:
             return [None] * len(shares)
-        found: list[float | None] = []
-        ranks = [share * (self.count - 1) for share in shares]
-        while len(found) < len(ranks) and ranks[len(found)] < self.zeros:
-            found.append(0.0)
-        passed = self.zeros
-        for key in sorted(self.buckets):
-            passed += self.buckets[key]
-            while len(found) < len(ranks) and ranks[len(found)] < passed:
-                found.append(min(max(2 * _GAMMA**key / (1 + _GAMMA), self.min), self.max))
-        return found + [self.max] * (len(ranks) - len(found))
+        keys = sorted(self.buckets)
+        behind = list(accumulate(map(self.buckets.__getitem__, keys), initial=self.zeros))
+        return [self._at(share * (self.count - 1), keys, behind) for share in shares]
+
+    def _at(self, rank: float, keys: list[int], behind: list[int]) -> float | None:
+        """The value at a place in the order of all; `behind` says how many lie below each bucket's end."""
+        bucket = bisect_right(behind, rank)
+        if bucket == 0:
+            return 0.0
+        if bucket > len(keys) or self.min is None or self.max is None:
+            return self.max
+        return min(max(2 * _GAMMA ** keys[bucket - 1] / (1 + _GAMMA), self.min), self.max)
 
     def _change(self, key: int, by: int) -> None:
         count = self.buckets.get(key, 0) + by

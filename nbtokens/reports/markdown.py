@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.reports.report import Layout, Part, Report
@@ -23,6 +24,7 @@ def markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+@lru_cache(maxsize=4096)  # after one more call nearly all of a summary reads as before it
 def escaped(name: str) -> str:
     """A text, from wherever it comes, so that Markdown and HTML show it as it is and it can break nothing.
 

@@ -26,11 +26,12 @@ def one_line(value: str) -> str:
 
 def padded(cells: tuple[tuple[str, ...], ...], right: tuple[bool, ...]) -> Iterator[list[str]]:
     """The cells of a table, all of a column equally wide as a fixed-width font shows them."""
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(right))]
-    for row in cells:
+    own = [list(map(_width, row)) for row in cells]
+    widths = [max(column) for column in zip(*own, strict=True)]
+    for row, taken in zip(cells, own, strict=True):
         yield [
-            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
-            for cell, width, to_right in zip(row, widths, right, strict=True)
+            " " * (width - used) + cell if to_right else cell + " " * (width - used)
+            for cell, width, used, to_right in zip(row, widths, taken, right, strict=True)
         ]
 
 
