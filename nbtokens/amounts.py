@@ -56,8 +56,15 @@ def speed(tokens_per_second: float | None) -> str:
 
 def local_time(at: datetime | None) -> str:
     """A UTC time as the reader's own, to the second: `2026-11-21 14:03:27+01:00`."""
-    if at is None:
-        return NOT_KNOWN
+    return NOT_KNOWN if at is None else _local(at).isoformat(sep=" ", timespec="seconds")
+
+
+def local_clock(at: datetime | None) -> str:
+    """A UTC time of a moment ago as the reader's clock shows it: `14:03:27`."""
+    return NOT_KNOWN if at is None else _local(at).strftime("%H:%M:%S")
+
+
+def _local(at: datetime) -> datetime:
     with suppress(OverflowError, ValueError, OSError):  # at the end of the calendar there may be no local time
-        at = at.astimezone()
-    return at.isoformat(sep=" ", timespec="seconds")
+        return at.astimezone()
+    return at

@@ -106,8 +106,9 @@ class BudgetExceeded(BaseException):
         said = f"This call was not sent: {limit.covers} has used {said}, and the call would use {would}."
         if limit.scope is not None:
             return f"{said} The limit is the team's; `nbtokens --team budget` shows and sets what it allows."
+        amount = "--tokens N" if self.of_tokens else "AMOUNT"
         return (
-            f"{said} Raise the limit with `%tokens budget AMOUNT --per {limit.per}`, or take it away with "
+            f"{said} Raise the limit with `%tokens budget {amount} --per {limit.per}`, or take it away with "
             "`%tokens budget off`."
         )
 

@@ -6,23 +6,16 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from nbtokens.analysis.scores import averages, scores_of
-from nbtokens.analysis.selection import in_totals
-from nbtokens.analysis.token_stats import stats_of_totals
-from nbtokens.analysis.what_if import alike
 from nbtokens.history.totals import Sums, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
 
-    from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
-    from nbtokens.analysis.token_stats import TokenStats
-    from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
     from nbtokens.record import Record
@@ -73,36 +66,17 @@ class History:
         """The records that are selected."""
         return which.of(self.records())
 
-    def columns(self, which: Selection, names: Sequence[str] | None = None) -> Iterator[Columns]:  # noqa: ARG002 - of a file, whole lines are read
-        """The records that are selected, by columns.
+    def scored(self) -> Iterator[Columns]:
+        """The records, among them all that hold scores."""
+        return self._store.columns()
 
-        Args:
-            which: those that count.
-            names: the fields that are looked at; all by default.
-        """
+    def columns(self, which: Selection) -> Iterator[Columns]:
+        """The records that are selected, by columns."""
         return which.within(self._store.columns())
 
     def wasteful(self, which: Selection) -> Iterator[Columns]:
         """The records that are looked through for savings."""
         return self.columns(which)
-
-    def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
-        """The statistics of what is selected, read from as little as they need."""
-        totals = self.totals_of(which) if all(in_totals(one) for one in by) else None
-        if totals is not None:
-            return stats_of_totals(totals, by)
-        from nbtokens.analysis.summing import stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
-
-        return stats_of_columns(self.columns(which), by)
-
-    def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
-        """For each dimension and group, the averages of scores by name; under "" those of all calls."""
-        scores = scores_of(self._store.columns())
-        return averages(self.columns(which) if scores else (), scores, by)
-
-    def alike(self, which: Selection) -> Iterator[Alike]:
-        """The calls that are selected, those of one model with as many tokens together."""
-        return alike(self.select(which))
 
     def totals_of(self, which: Selection) -> Totals | None:
         """Sums and distributions of what is selected; None where only the records can tell."""

@@ -16,10 +16,6 @@ _INSIDE: Final = ("billed_units", "usage_info")
 _DETAILS: Final = ("input_tokens_details", "prompt_tokens_details")
 
 
-FIELDS: Final = ("status", "usage", "total_tokens")
-"""What of a record is looked at."""
-
-
 @dataclass(slots=True)
 class Media:
     """What some calls read of one kind.

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 NAMED: Final = 5
 """Of so many of the longest calls the ids are kept."""
-FIELDS: Final = (
-    "model", "request_model", "operation", "call_type", "status", "http_status", "error", "retry_count",
-    "retry_after_s", "finish_reason", "max_tokens", "output_tokens", "total_tokens", "duration_s", "cost_usd", "sums",
-)  # fmt: skip
-"""What of a record is looked at."""
 _MEASURES: Final = {"duration": "duration_s", "tokens": "total_tokens"}
 _TOO_MANY_REQUESTS: Final = 429
 

@@ -134,10 +134,6 @@ _TIMED: Final = (
 )  # fmt: skip
 
 
-FIELDS: Final = ("status", "complete", *_TIMED)
-"""What of a record is looked at."""
-
-
 def _timed(fields: tuple[Any, ...]) -> Timed:
     seconds, tokens, ceiling, model, asked, operation, finish = fields
     return Timed(seconds, tokens, ceiling, (model or asked or "?", operation), finish in CUT_OFF or tokens == ceiling)

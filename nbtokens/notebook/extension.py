@@ -18,6 +18,7 @@ from nbtokens.notebook.completing import Completer
 from nbtokens.notebook.magics import TokensMagics
 from nbtokens.notebook.platforms import has_jupyter_server, warning_about_disk
 from nbtokens.notebook.preferences import NbTokens
+from nbtokens.notebook.short_errors import restore, shorten
 from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
@@ -65,6 +66,7 @@ class Extension:
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.append(without_magic)
+        shorten(self.shell)
         magics = self.shell.magics_manager
         self._magics_before = {kind: magics.magics[kind].get("tokens") for kind in _KINDS}
         commands = TokensMagics(self)
@@ -90,6 +92,7 @@ class Extension:
         self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.remove(without_magic)
+        restore()
         magics = self.shell.magics_manager
         magics.registry.pop(TokensMagics.__name__, None)
         self.shell.configurables[:] = [

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.flag import KINDS
-from nbtokens.analysis.scores import low_scores
+from nbtokens.analysis.scores import averages, low_scores, scores_of
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.flags import flags_report
@@ -38,15 +38,16 @@ class Check:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """What is wrong with the calls."""
         from nbtokens.analysis.flags import flags_of  # noqa: PLC0415 - numpy, only where rows are read
-        from nbtokens.analysis.seen import FIELDS, Seen  # noqa: PLC0415 - the same
+        from nbtokens.analysis.seen import Seen  # noqa: PLC0415 - the same
 
         limits = runtime().config.settings.thresholds
         which, seen = selection(arguments), Seen(limits.near_limit)
-        for columns in history.columns(which, FIELDS):
+        for columns in history.columns(which):
             seen.look(columns)
         flags = flags_of(seen, limits)
         if limits.scores:
-            flags += low_scores(history.average_scores(which, ["operation"])["operation"], limits.scores)
+            scores = scores_of(history.scored())
+            flags += low_scores(averages(history.columns(which), scores, ["operation"])["operation"], limits.scores)
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
         return Answer(flags_report(seen.count, flags, limits.least_calls), int(failing))
 

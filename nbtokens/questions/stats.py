@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.media import FIELDS, media_of
-from nbtokens.analysis.selection import KNOWN, Selection
+from nbtokens.analysis.media import media_of
+from nbtokens.analysis.selection import KNOWN, Selection, in_totals
+from nbtokens.analysis.token_stats import TokenStats, stats_of_totals
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.token_stats import stats_report, with_media
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from nbtokens.analysis.token_stats import TokenStats
     from nbtokens.views import History
 
 USUAL = ("model", "operation")
@@ -38,9 +38,14 @@ class Stats:
         """The statistics, from totals where these can tell, else from the records."""
         which = selection(arguments)
         report = stats_report(stats_of(history, which, arguments.by or USUAL))
-        return Answer(with_media(report, media_of(history.columns(which, FIELDS))) if arguments.media else report)
+        return Answer(with_media(report, media_of(history.columns(which))) if arguments.media else report)
 
 
 def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:
     """The statistics of a history's calls, read from as little as they need."""
-    return history.token_stats(which, by)
+    totals = history.totals_of(which) if all(in_totals(one) for one in by) else None
+    if totals is not None:
+        return stats_of_totals(totals, by)
+    from nbtokens.analysis.summing import stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
+
+    return stats_of_columns(history.columns(which), by)

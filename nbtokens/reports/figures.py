@@ -8,7 +8,8 @@ from nbtokens.amounts import count, local_time, seconds, speed, usd
 from nbtokens.reports.report import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from nbtokens.history.totals import Sums
     from nbtokens.record import Record
@@ -54,16 +55,16 @@ def by_table(heading: str, name: str, groups: Mapping[str | None, Sums], nameles
     return Table(heading, (name, *FIGURE_COLUMNS), rows, "No calls yet.")
 
 
-def calls_table(heading: str, records: Iterable[Record]) -> Table:
-    """A table with a row for each call."""
+def calls_table(heading: str, records: Iterable[Record], when: Callable[[datetime | None], str] = local_time) -> Table:
+    """A table with a row for each call; `when` writes its time."""
     columns = ("time", "model", "operation", ">input", ">output", ">cost", ">duration", "status")
-    return Table(heading, columns, tuple(_call_row(record) for record in records), "No calls yet.")
+    return Table(heading, columns, tuple(_call_row(record, when) for record in records), "No calls yet.")
 
 
-def _call_row(record: Record) -> tuple[str, ...]:
+def _call_row(record: Record, when: Callable[[datetime | None], str]) -> tuple[str, ...]:
     failed = record.status == "error"
     return (
-        local_time(record.started_at),
+        when(record.started_at),
         record.model or record.request_model or "?",
         record.operation or record.call_type or "",
         count(record.input_tokens),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from nbtokens.amounts import count, seconds, speed
 from nbtokens.reports.figures import cost_of
 from nbtokens.reports.hidden import hide_money
+from nbtokens.reports.html import NO_MATH
 
 if TYPE_CHECKING:
     from nbtokens.history.totals import Sums
@@ -25,7 +26,7 @@ class Footer:
     line: str
 
     def _repr_html_(self) -> str:
-        return f'<div class="nbtokens-footer" style="{_STYLE}">{escape(self.line)}</div>'
+        return f'<div class="nbtokens-footer {NO_MATH}" style="{_STYLE}">{escape(self.line)}</div>'
 
     def __repr__(self) -> str:
         return self.line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from nbtokens.amounts import count, local_time, speed
 from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, cost_of, figures
 from nbtokens.reports.hidden import hide_money, without_money
-from nbtokens.reports.html import html
+from nbtokens.reports.html import NO_MATH, html
 from nbtokens.reports.report import Report, Table
 from nbtokens.reports.text import text
 
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _TEXT_STEPS: Final = 40
 _TEXT_BAR: Final = 20
-_WIDTH, _HEIGHT, _EDGE = 160, 28, 2
+_WIDTH, _HEIGHT, _EDGE = 160, 36, 2
 
-_ROW: Final = "display: flex; flex-wrap: wrap; gap: 4px 24px; align-items: flex-end; margin: 0 0 6px 0"
-_BIG: Final = "font-size: 1.6em; font-weight: 600; line-height: 1.2"
+# Borders and pale texts are made of the page's own colours, so that they fit light and dark.
+_PANEL: Final = (
+    "display: inline-block; box-sizing: border-box; max-width: 100%; padding: 10px 16px 6px 16px; margin: 2px 0; "
+    "border: 1px solid rgba(128, 128, 128, 0.35); border-radius: 8px; font-size: var(--jp-ui-font-size1, 13px); "
+    "line-height: 1.4; font-variant-numeric: tabular-nums"
+)
+_ROW: Final = "display: flex; flex-wrap: wrap; gap: 4px 32px; align-items: flex-end; margin: 0 0 10px 0"
+_BIG: Final = "font-size: 1.8em; font-weight: 600; line-height: 1.2"
 _PALE: Final = "opacity: 0.75; font-size: 0.9em"
+_MOMENT: Final = "margin-left: auto; white-space: nowrap; font-size: 0.9em"
+_DOT: Final = "display: inline-block; width: 8px; height: 8px; border-radius: 4px; margin-right: 6px"
 _LINE: Final = "var(--jp-brand-color1, #1976d2)"
-_TROUGH: Final = "background: rgba(128, 128, 128, 0.25); width: 240px; height: 8px; border-radius: 4px"
+_BUDGET: Final = "display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: center; margin: 0 0 6px 0"
+_TROUGH: Final = "background: rgba(128, 128, 128, 0.25); flex: 1 1 160px; height: 8px; border-radius: 4px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +144,16 @@ def live_html(now: Live, *, still: bool = False) -> str:
         for name, cost in now.costs
     )
     bars = "".join(map(_bar, now.bars))
-    moment = "" if still else f'<div style="{_PALE}">{escape(now.now)}</div>'
-    head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}{moment}</div>'
-    return f'<div class="nbtokens-live">{head}{bars}{html(now.report)}</div>'
+    head = f'<div style="{_ROW}">{big}{_sparkline(now.growth)}{"" if still else _moment(now)}</div>'
+    *tables, last = now.report.parts
+    body = html(Report("", tuple(tables)), wide=True)
+    foot = f'<div style="{_PALE}">{escape(str(last))}</div>'
+    return f'<div class="nbtokens-live {NO_MATH}" style="{_PANEL}">{head}{bars}{body}{foot}</div>'
+
+
+def _moment(now: Live) -> str:
+    colour = "#2da44e" if now.in_flight else "rgba(128, 128, 128, 0.5)"
+    return f'<div style="{_MOMENT}"><span style="{_DOT}; background: {colour}"></span>{escape(now.now)}</div>'
 
 
 def _steps(growth: tuple[float, ...]) -> str:
@@ -156,17 +172,20 @@ def _sparkline(growth: tuple[float, ...]) -> str:
         f"{_HEIGHT - _EDGE - value / most * (_HEIGHT - 2 * _EDGE):.1f}"
         for place, value in enumerate(values)
     )
+    below = f"{_EDGE},{_HEIGHT} {points} {_WIDTH - _EDGE},{_HEIGHT}"
     return (
         f'<svg role="img" aria-label="cost of this session over time" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}"><title>cost of this session over time</title>'
-        f'<polyline points="{points}" fill="none" style="stroke: {_LINE}" stroke-width="2"/></svg>'
+        f'<polygon points="{below}" style="fill: {_LINE}; fill-opacity: 0.15"/>'
+        f'<polyline points="{points}" fill="none" style="stroke: {_LINE}" stroke-width="2" stroke-linejoin="round"/>'
+        "</svg>"
     )
 
 
 def _bar(bar: Bar) -> str:
     width = min(max(bar.used, 0.0), 1.0)
     return (
-        f'<div style="{_ROW}; align-items: center"><div>{escape(bar.name)}</div>'
+        f'<div style="{_BUDGET}"><div>{escape(bar.name)}</div>'
         f'<div style="{_TROUGH}"><div style="background: {bar.colour}; width: {width:.0%}; height: 8px; '
         f'border-radius: 4px"></div></div><div>{escape(_percent(bar))}</div></div>'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from nbtokens.amounts import local_clock
 from nbtokens.reports.figures import FIGURE_COLUMNS, calls_table, figures
 from nbtokens.reports.report import Part, Report, Table
 
@@ -41,7 +42,7 @@ def cell_report(cell: Tally) -> Report:
     if not sums.calls:
         return Report("LLM usage of this cell", (total.empty,))
     records = list(cell.records)[-_MOST_CALLS:]
-    parts: list[Part] = [total, calls_table("by call", records)]
+    parts: list[Part] = [total, calls_table("by call", records, local_clock)]
     if sums.calls > len(records):
         parts.append(f"(the latest {len(records)} of {sums.calls:,} calls)")
     return Report("LLM usage of this cell", tuple(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conftest import Jupyter
+    from jupyters import Jupyter
     from playwright.sync_api import Locator, Page
 
 LAB = "lab/tree/"
@@ -25,6 +25,14 @@ _TRACKED = """async ([name, command]) => {
   }
   if (command) await app.commands.execute(command);
 }"""
+
+
+def expecting(seconds: float = 60) -> Any:  # noqa: ANN401 - playwright's, which may be missing
+    """Playwright's `expect`, which waits as long at most."""
+    from playwright.sync_api import expect  # noqa: PLC0415 - only where the fixture found it
+
+    expect.set_options(timeout=seconds * 1000)
+    return expect
 
 
 def open_notebook(page: Page, jupyter: Jupyter, name: str, where: str = LAB) -> None:
@@ -47,8 +55,13 @@ def run_all(page: Page, name: str) -> None:
 
 
 def change_theme(page: Page, theme: str) -> None:
-    """Light or dark."""
+    """Light or dark; returns when the page shows it."""
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    page.wait_for_selector(
+        f"body[data-jp-theme-light='{'false' if theme.endswith('Dark') else 'true'}']", state="attached"
+    )
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
+    page.wait_for_timeout(300)  # it fades
 
 
 def figures(panel: Locator, row: str) -> list[str]:

@@ -7,14 +7,26 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pages import ITEM, LAB, NOTEBOOK_7, STATIC, WIDGET, change_theme, figures, in_notebook, open_notebook, run_all
+from pages import (
+    ITEM,
+    LAB,
+    NOTEBOOK_7,
+    STATIC,
+    WIDGET,
+    change_theme,
+    expecting,
+    figures,
+    in_notebook,
+    open_notebook,
+    run_all,
+)
 
 from nbtokens.amounts import usd
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Jupyter
+    from jupyters import Jupyter
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
@@ -23,8 +35,12 @@ SETUP = """%load_ext nbtokens
 import pathlib, threading, time
 import openai
 client = openai.OpenAI(max_retries=0)
-def ask(text="hi"):
-    client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": text}])"""
+def ask(text="hi", model="gpt-5", **options):
+    client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **options)"""
+
+STOPS = """%%tokens --budget 0.30
+for n in range(9):
+    ask(f"question {n}", model="simulated-model", max_tokens=60)"""
 
 CELLS = {
     "setup": SETUP,
@@ -39,13 +55,6 @@ CELLS = {
 @pytest.fixture
 def page(browser: Browser) -> Page:
     return browser.new_page(viewport={"width": 1280, "height": 1200})
-
-
-def expecting(seconds: float = 60) -> Any:  # noqa: ANN401 - playwright's, which may be missing
-    from playwright.sync_api import expect  # noqa: PLC0415 - only where the fixture found it
-
-    expect.set_options(timeout=seconds * 1000)
-    return expect
 
 
 def cost(rows: list[dict[str, Any]]) -> str:
@@ -82,8 +91,25 @@ def test_what_a_person_sees(where: str, name: str, jupyter: Jupyter, page: Page,
     expect(page.locator(ITEM)).to_have_attribute("title", re.compile(r"This session: 4 calls, "))
     page.screenshot(path=artefacts / f"{name}_light.png")
     change_theme(page, "JupyterLab Dark")
-    expect(page.locator("body[data-jp-theme-light='false']")).to_be_attached()
     page.screenshot(path=artefacts / f"{name}_dark.png")
+    change_theme(page, "JupyterLab Light")
+
+
+def test_a_call_that_a_budget_stops(jupyter: Jupyter, page: Page, artefacts: Path) -> None:
+    """The error says in one line what was spent, what the call would have cost and how to raise the limit."""
+    expect = expecting()
+    cells = {"setup": SETUP, "live": "%tokens live", "stops": STOPS}
+    jupyter.write("stops.ipynb", cells)
+    open_notebook(page, jupyter, "stops.ipynb")
+    run_all(page, "stops.ipynb")
+    expect(page.get_by_text("LLM usage of this cell")).to_be_visible()
+    error = page.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+    expect(error).to_contain_text("BudgetExceeded: This call was not sent: this run of the cell has used $")
+    expect(error).to_contain_text("Raise the limit")
+    expect(error).not_to_contain_text("site-packages")
+    for theme in ("Light", "Dark"):
+        change_theme(page, f"JupyterLab {theme}")
+        page.screenshot(path=artefacts / f"stopped_{theme.lower()}.png")
     change_theme(page, "JupyterLab Light")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from IPython.core.error import UsageError
 
+import nbtokens
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ def test_mistakes(line: str, shell: Shell) -> None:
     with pytest.raises(UsageError):
         shell.shell.run_line_magic("tokens", line)
     assert not runtime().budgets.limits
+
+
+def test_the_error_is_short(shell: Shell) -> None:
+    """It shows the user's own lines and what happened, none of the client's; without nbtokens it is as any other."""
+    shell("ask('hi')")
+    shell("%tokens budget --tokens 10")
+    shell("def mine():\n    ask('hi')")
+    shown = shell("mine()", fails=True).out
+    assert "mine()" in shown
+    assert "BudgetExceeded: This call was not sent: this session has used " in shown
+    assert "site-packages" not in shown
+    assert "budgets.py" not in shown
+    assert len(shown.splitlines()) < 25
+    shell("%unload_ext nbtokens")
+    assert not hasattr(nbtokens.BudgetExceeded, "_render_traceback_")
 
 
 def test_of_one_cell(shell: Shell) -> None:

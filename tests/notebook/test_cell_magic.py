@@ -21,9 +21,9 @@ def test_by_call(shell: Shell, ledger: Ledger) -> None:
     [shown] = ran.displays
     lines = shown["text/plain"].splitlines()
     for line, row in zip(lines[-2:], (first, second), strict=True):
-        assert line.split()[2:6] == ["simulated-model", "chat", str(row["input_tokens"]), str(row["output_tokens"])]
+        assert line.split()[1:5] == ["simulated-model", "chat", str(row["input_tokens"]), str(row["output_tokens"])]
     assert f"${(3 * 1000 + 2000 * (first['output_tokens'] + second['output_tokens'])) / 1e6:.4f}" in shown["text/html"]
-    assert shown["text/html"].count("<tr>") == 2 + 3
+    assert shown["text/html"].count("<tr ") == 2 + 3
 
 
 @pytest.mark.parametrize(

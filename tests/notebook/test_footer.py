@@ -43,7 +43,7 @@ def test_as_html(shell: Shell) -> None:
     shell("%tokens footer")
     [shown] = shell("ask();").displays
     assert shown["text/plain"] in shown["text/html"]
-    assert 'class="nbtokens-footer"' in shown["text/html"]
+    assert 'class="nbtokens-footer ' in shown["text/html"]
 
 
 def test_a_measured_cell_has_its_block_only(shell: Shell) -> None:

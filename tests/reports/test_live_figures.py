@@ -44,7 +44,7 @@ def test_the_sparkline_rises_to_the_cost() -> None:
     root = ET.fromstring(live_html(figures(growth=(1.0, 2.0, 4.0))))
     [line] = root.iter("polyline")
     points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
-    assert points[0] == (2, 26)
+    assert points[0] == (2, 34)
     assert points[-1] == (158, 2)
     assert [x for x, _ in points] == sorted(x for x, _ in points)
     assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
@@ -101,4 +101,4 @@ def test_still() -> None:
     for shown in (live_html(now, still=True), live_text(now, still=True)):
         assert "this session" in shown
         assert "in flight" not in shown
-        assert " now" not in shown
+        assert "tok/s now" not in shown
