@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from nbtokens._version import __version__
 from nbtokens.commands import COMMANDS
 from nbtokens.commands.ask import show_team
-from nbtokens.commands.terminal import complain, forget_output, replace_unprintable
 from nbtokens.errors import NbtokensError
 from nbtokens.questions.team import check_team_question
+from nbtokens.terminal import complain, forget_output, replace_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from nbtokens.commands.archive import Archive
+from nbtokens.chores import CHORES
 from nbtokens.commands.ask import Ask
 from nbtokens.commands.autoload import Autoload
 from nbtokens.commands.demo import Demo
-from nbtokens.commands.export import Export
-from nbtokens.commands.forget import Forget
-from nbtokens.commands.import_ import Import
 from nbtokens.commands.report import Report
-from nbtokens.commands.reprice import Reprice
 from nbtokens.commands.run import Run
 from nbtokens.commands.serve import Serve
 from nbtokens.commands.tail import Tail
-from nbtokens.commands.verify import Verify
 from nbtokens.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -41,11 +36,6 @@ COMMANDS: dict[str, Command] = {
     "tail": Tail(),
     "serve": Serve(),
     **{name: Ask(question) for name, question in QUESTIONS.items()},
-    "verify": Verify(),
-    "export": Export(),
-    "import": Import(),
-    "reprice": Reprice(),
-    "archive": Archive(),
-    "forget": Forget(),
+    **CHORES,
 }
 """What one types after `nbtokens` -> what does it, in the order of the help."""

@@ -7,12 +7,12 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from nbtokens.commands.terminal import say
 from nbtokens.questions.asking import Answer, Question, add_format
 from nbtokens.questions.team import team_overview, team_view
 from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.terminal import show
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from nbtokens.commands.terminal import say
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

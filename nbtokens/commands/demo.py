@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import nbtokens
 from nbtokens.commands.demo_report import DemoReport
-from nbtokens.commands.terminal import complain
 from nbtokens.config import load_config
 from nbtokens.demo import lab, local_model, simulated_model
 from nbtokens.demo.notebook_file import NotebookFile, given_notebook, quickstart
 from nbtokens.errors import NbtokensError
 from nbtokens.reports.summary import summary_report
 from nbtokens.reports.text import text
+from nbtokens.terminal import complain
 
 if TYPE_CHECKING:
     import argparse

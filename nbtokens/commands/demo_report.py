@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtokens.commands.terminal import progress, say
 from nbtokens.demo.local_model import MODEL
 from nbtokens.demo.notebook_file import shown
+from nbtokens.terminal import progress, say
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtokens.commands.terminal import say
 from nbtokens.history.store import SUMMARY_NAME
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

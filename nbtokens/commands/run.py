@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 
 import nbtokens
-from nbtokens.commands.terminal import complain
 from nbtokens.errors import NbtokensError
+from nbtokens.terminal import complain
 
 
 class Run:

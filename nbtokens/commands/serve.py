@@ -10,9 +10,9 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.commands.terminal import complain, say
 from nbtokens.config import load_config
 from nbtokens.errors import NbtokensError
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

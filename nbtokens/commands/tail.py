@@ -7,10 +7,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count, local_time, seconds, usd
-from nbtokens.commands.terminal import say
 from nbtokens.record import encode
 from nbtokens.reports.figures import status_of
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,4 @@
-"""Questions as magics: `%tokens stats` and its kin."""
+"""Questions and chores as magics: `%tokens stats`, `%tokens verify` and their kin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from nbtokens.chores import CHORES
 from nbtokens.errors import NbtokensError
 from nbtokens.questions import QUESTIONS
-from nbtokens.questions.asking import Helped, parse
+from nbtokens.questions.asking import Helped, parse, words_parser
 from nbtokens.questions.team import FLAG, check_team_question, team_overview, team_view
 from nbtokens.reports.renderers import RENDERERS
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def ask(line: str, others: Iterable[str], history: History, presented: Callable[[Report], Report]) -> Report | None:
-    """Answer what a line asks; with `--format`, by printing it in that way.
+    """Answer what a line asks, or do it; with `--format`, by printing it in that way.
 
     Args:
         line: what stands behind `%tokens`.
@@ -35,9 +36,12 @@ def ask(line: str, others: Iterable[str], history: History, presented: Callable[
         name, *words = shlex.split(line)
         if name == FLAG:
             return _ask_team(words, presented)
+        if name in CHORES:
+            _do(name, words)
+            return None
         question = QUESTIONS.get(name)
         if question is None:
-            close = difflib.get_close_matches(name, [*others, *QUESTIONS], n=1)
+            close = difflib.get_close_matches(name, [*others, *QUESTIONS, *CHORES], n=1)
             hint = f"Did you mean `%tokens {close[0]}`?" if close else "See `%tokens help`."
             raise UsageError(f"%tokens has no {name!r}. {hint}")
         arguments = parse(f"%tokens {name}", question, words)
@@ -47,6 +51,13 @@ def ask(line: str, others: Iterable[str], history: History, presented: Callable[
     except Helped:
         return None
     return _in_format(report, arguments.format)
+
+
+def _do(name: str, words: list[str]) -> None:
+    """Do what the command of this name does; it prints what it has done."""
+    parser = words_parser(f"%tokens {name}", CHORES[name])
+    CHORES[name].add_arguments(parser)
+    CHORES[name].run(parser.parse_args(words))
 
 
 def _ask_team(words: list[str], presented: Callable[[Report], Report]) -> Report | None:

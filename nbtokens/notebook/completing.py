@@ -65,20 +65,22 @@ class Completer:
         return self._labels() if before and before[-1] == "--op" else CELL_OPTIONS
 
     def _names(self, before: list[str]) -> Iterable[str]:
+        from nbtokens.chores import CHORES  # noqa: PLC0415 - the same as below
         from nbtokens.questions import QUESTIONS  # noqa: PLC0415 - what answers questions is loaded when one is asked
 
         if not before:
-            return [*filter(None, self._words), *QUESTIONS]
+            return [*filter(None, self._words), *QUESTIONS, *CHORES]
         if before[0] in self._words:
             return self._words[before[0]]
-        question = QUESTIONS.get(before[0])
-        if question is None:
+        asked = QUESTIONS.get(before[0]) or CHORES.get(before[0])
+        if asked is None:
             return ()
         from nbtokens.questions.asking import add_format  # noqa: PLC0415 - the same
 
         parser = argparse.ArgumentParser(add_help=False)
-        question.add_arguments(parser)
-        add_format(parser)
+        asked.add_arguments(parser)
+        if before[0] in QUESTIONS:
+            add_format(parser)
         return self._arguments(parser._actions, before)  # noqa: SLF001 - argparse has no public way to list them
 
     def _arguments(self, actions: list[argparse.Action], before: list[str]) -> Iterable[str]:

@@ -50,6 +50,12 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens estimate    what calls would cost: `%tokens estimate df["text"] --model gpt-5 --output 200`
     %tokens config      every setting that is in force, and where it comes from
     %tokens scores      the scores that calls were given with nbtokens.score(...), by operation, user and model
+    %tokens verify      checks the whole history; `%tokens verify --repair` mends what can be mended
+    %tokens reprice     the history at today's prices; `%tokens reprice --yes` appends them
+    %tokens archive     moves past months into Parquet files, which everything here still sees
+    %tokens forget      takes someone's rows out for good: `%tokens forget --user NAME --yes`
+    %tokens import      takes other histories in, each row once: `%tokens import colleague.json`
+    %tokens export      the history as a file: `%tokens export --format csv --output calls.csv`
     %tokens --team      what the team used, from its database; so with stats, cost, check, scores: `%tokens --team cost`
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text

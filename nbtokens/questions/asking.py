@@ -66,9 +66,12 @@ def parse(name: str, question: Question, words: Sequence[str]) -> argparse.Names
         NbtokensError: they are wrong.
         Helped: they asked for help, which is printed.
     """
-    parser = _Words(
-        prog=name, description=inspect.getdoc(question), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = words_parser(name, question)
     question.add_arguments(parser)
     add_format(parser)
     return parser.parse_args(words)
+
+
+def words_parser(name: str, thing: object) -> argparse.ArgumentParser:
+    """A parser that raises where argparse would end the process; its help is the docstring of a class."""
+    return _Words(prog=name, description=inspect.getdoc(thing), formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,4 +1,4 @@
-"""`nbtokens archive`."""
+"""`archive`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nbtokens.amounts import count
-from nbtokens.commands.moments import moment
-from nbtokens.commands.terminal import say
+from nbtokens.chores.moments import moment
 from nbtokens.history import upkeep
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

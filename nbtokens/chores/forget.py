@@ -1,15 +1,15 @@
-"""`nbtokens forget`."""
+"""`forget`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from nbtokens.amounts import count
-from nbtokens.commands.moments import moment
-from nbtokens.commands.terminal import say
+from nbtokens.chores.moments import moment
 from nbtokens.errors import NbtokensError
 from nbtokens.history.upkeep import Choice, forget
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

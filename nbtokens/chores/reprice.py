@@ -1,11 +1,10 @@
-"""`nbtokens reprice`."""
+"""`reprice`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count, usd
-from nbtokens.commands.terminal import say
 from nbtokens.errors import NbtokensError
 from nbtokens.prices import PriceBook
 from nbtokens.questions.asking import add_format
@@ -13,6 +12,7 @@ from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.report import Report, Table
 from nbtokens.repricing import Repriced, reprice
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

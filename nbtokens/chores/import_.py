@@ -1,4 +1,4 @@
-"""`nbtokens import`."""
+"""`import`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count
-from nbtokens.commands.terminal import complain, say
 from nbtokens.errors import NbtokensError
 from nbtokens.history.importing import import_file
 from nbtokens.runtime import runtime
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

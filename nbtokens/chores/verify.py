@@ -1,16 +1,16 @@
-"""`nbtokens verify`."""
+"""`verify`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from nbtokens.amounts import count
-from nbtokens.commands.terminal import say
 from nbtokens.history import verifying
 from nbtokens.questions.asking import add_format
 from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.report import Report, Table
 from nbtokens.runtime import runtime
+from nbtokens.terminal import say
 
 if TYPE_CHECKING:
     import argparse

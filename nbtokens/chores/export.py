@@ -1,4 +1,4 @@
-"""`nbtokens export`."""
+"""`export`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbtokens.commands.terminal import write
 from nbtokens.errors import NbtokensError
 from nbtokens.history.exporting import FORMATS, as_csv, as_json, to_parquet
 from nbtokens.runtime import runtime
+from nbtokens.terminal import write
 
 if TYPE_CHECKING:
     import argparse
