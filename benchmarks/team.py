@@ -27,24 +27,29 @@ from sqlalchemy import func, select, text
 
 from nbtokens.analysis.selection import Selection
 from nbtokens.history.store import Store
+from nbtokens.limits import make_limit
 from nbtokens.record import Record, new_id
 from nbtokens.team import partitions, schema
 from nbtokens.team.database import open_database
 from nbtokens.team.history import TeamHistory
+from nbtokens.team.limits import standings
 from nbtokens.team.shipper import Shipper
 from nbtokens.team.tables import token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Engine
+
 _DAYS = 90
 _INDEXES = "SELECT indexdef, indexname FROM pg_indexes WHERE tablename = 'token_usage' AND indexname LIKE 'ix_%'"
 _ROWS = """
-INSERT INTO token_usage (v, kind, id, started_at, project, "user", session, run_id, notebook, operation, call_type,
-    provider, model, status, input_tokens, output_tokens, total_tokens, duration_s, cost_usd, usage_source, ledger)
+INSERT INTO token_usage (v, kind, id, started_at, project, "user", session, run_id, notebook, cell, operation,
+    call_type, provider, model, status, input_tokens, output_tokens, total_tokens, duration_s, cost_usd,
+    usage_source, ledger)
 SELECT 1, 'call', 'load-' || n, CAST(:first AS timestamptz) + n * (CAST(:days AS interval) / :rows),
     'project ' || n % 200 % 7, 'user ' || n % 200 / 4, 'session ' || n % 5000, 'run ' || n % 20000,
-    'book ' || n % 200 || '.ipynb', 'operation ' || n % 200 % 10 + n / 200 % 3, 'chat', 'openai',
+    'book ' || n % 200 || '.ipynb', 'cell ' || n % 20, 'operation ' || n % 200 % 10 + n / 200 % 3, 'chat', 'openai',
     'model ' || n / 600 % 3, CASE WHEN n % 97 = 0 THEN 'error' ELSE 'ok' END, 100 + n % 900, 10 + n % 300,
     110 + n % 900 + n % 300, 0.2 + (n % 100) / 50.0, (n % 1000) * 0.00001, 'reported', 'load'
 FROM generate_series(1, :rows) AS n
@@ -170,6 +175,8 @@ def questions(url: str, rows: int) -> None:
         connection.execute(text("VACUUM ANALYZE"))
     print(f"{rows:,} rows over {_DAYS} days, loaded in {time.perf_counter() - began:.0f} s")
     team = TeamHistory(engine)
+    for scope, name in (("user", "user 7"), ("project", "project 3"), ("notebook", "book 7.ipynb")):
+        team.set_budget(make_limit(5, per="month", scope=scope, name=name))
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     month = Selection(since=midnight - timedelta(days=29))
     hour = Selection(since=datetime.now(UTC) - timedelta(hours=1))
@@ -183,6 +190,9 @@ def questions(url: str, rows: int) -> None:
         "latest calls": team.recent,
         "sums of the last hour, from rows": lambda: team.sums_of(hour),
         "stats of one day, percentiles from rows": lambda: team.totals_of(Selection(since=midnight)),
+        "stats of one day by run, from rows": lambda: team.token_stats(Selection(since=midnight), ["run_id"]),
+        "what a process asks of budgets every 2 s": lambda: asked_for(engine),
+        "the page's dearest cells of 30 days, from rows": lambda: team.cells(month, 50),
     }
     for name, ask in asked.items():
         times = []
@@ -192,6 +202,12 @@ def questions(url: str, rows: int) -> None:
             times.append(time.perf_counter() - began)
         print(f"  {name}: {statistics.median(times) * 1000:,.0f} ms (first {times[0] * 1000:,.0f})")
     engine.dispose()
+
+
+def asked_for(engine: Engine) -> None:
+    """Ask for the budgets of a process, as it does itself."""
+    with engine.connect() as connection:
+        standings(connection, names={"user": "user 7", "project": "project 3"})
 
 
 def _call(number: int) -> Record:

@@ -84,14 +84,15 @@ class Known:
 
     def begin(self, config: Config) -> None:
         """Count for a project and its user from here on, by what an earlier process knew of its database."""
+        database = blake2b((config.database or "").encode(), digest_size=8).hexdigest()
+        folder = config.folder if config.database is not None else None
         with self._lock:
             self._user, self._project = config.user, config.project
-            self._folder = config.folder if config.database is not None else None
+            if (folder, database) == (self._folder, self._database):
+                return
+            self._folder, self._database = folder, database
             self._unseen, self._older, self._last_older, self._own = {}, {}, "", {}
-            self.standings = ()
-            if config.database is not None:
-                self._database = blake2b(config.database.encode(), digest_size=8).hexdigest()
-                self.standings = _kept(config.folder, self._database)
+            self.standings = () if folder is None else _kept(folder, database)
 
     @property
     def names(self) -> dict[str, str | None]:

@@ -56,7 +56,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens forget      takes someone's rows out for good: `%tokens forget --user NAME --yes`
     %tokens import      takes other histories in, each row once: `%tokens import colleague.json`
     %tokens export      the history as a file: `%tokens export --format csv --output calls.csv`
-    %tokens --team      what the team used, from its database; so with stats, cost, check, scores: `%tokens --team cost`
+    %tokens --team      what the team used, from its database; so with cost, stats, check, budget: `%tokens --team cost`
     %tokens doctor      what is wrong, what goes unseen, and how everything stands
     %tokens help        this text
 

@@ -30,7 +30,7 @@ from nbtokens.team.history import open_team
 
 if TYPE_CHECKING:
     from databases import PostgreSQL
-    from ledgers import Ledger
+    from ledgers import Ledger, Script
     from servers import ScriptedServer
     from sqlalchemy import Engine
 
@@ -284,3 +284,26 @@ def test_another_day(ledger: Ledger, priced: str, monkeypatch: pytest.MonkeyPatc
     later = at + timedelta(hours=2)
     assert [known.spent(one, at).cost_usd for one in (day, month)] == [6, 6]
     assert [known.spent(one, later).cost_usd for one in (day, month)] == [0, 6]
+
+
+def test_a_forked_process(script: Script, team: Shipment, priced: str) -> None:
+    """A forked child, in which no thread of its parent's lives, learns of budgets by itself once it has made a call."""
+    with_budget(team.url, Limit(Decimal(9), per="day", scope="user", name="ada"))
+    script(
+        """
+        import os, time, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is the point here
+        import nbtokens
+        from nbtokens.runtime import runtime
+        nbtokens.enable()
+        team = runtime().budgets.team
+        while not team.standings: time.sleep(0.01)
+        child = os.fork()
+        if not child:
+            nbtokens.record(model="m", input_tokens=1, cost_usd="0.5")
+            while team.unseen(): time.sleep(0.01)
+            os._exit(int(team.spent(team.standings[0].limit).cost_usd * 10))
+        _, state = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(state) == 5, state
+        """
+    )
