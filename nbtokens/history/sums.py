@@ -14,7 +14,9 @@ from nbtokens.history.distribution import Distribution
 if TYPE_CHECKING:
     from nbtokens.record import Record
 
-Dimension: TypeAlias = Literal["day", "provider", "model", "operation", "call_type", "notebook", "user", "status"]
+Dimension: TypeAlias = Literal[
+    "day", "provider", "model", "operation", "call_type", "purpose", "notebook", "user", "status"
+]
 
 
 class Key(NamedTuple):
@@ -28,6 +30,11 @@ class Key(NamedTuple):
     notebook: str | None
     user: str | None
     status: str | None
+
+    @property
+    def purpose(self) -> str | None:
+        """What the calls are for: the operation that the user named, else their type."""
+        return self.operation or self.call_type
 
 
 class Sums(msgspec.Struct, array_like=True):

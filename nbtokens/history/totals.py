@@ -26,7 +26,7 @@ __all__ = ["MEASURES", "RECENT", "Dimension", "Key", "Measures", "Sums", "Totals
 
 RECENT: Final = 10
 _COUNTED: Final = ("call", "cache_hit", "run", "rollup")
-_KEPT_GROUPS: Final[tuple[Dimension, ...]] = ("day", "model", "operation", "notebook")
+_KEPT_GROUPS: Final[tuple[Dimension, ...]] = ("day", "model", "purpose", "notebook")
 
 Pair: TypeAlias = tuple[str | None, str | None]
 Groups: TypeAlias = dict[str | None, Sums]

@@ -100,10 +100,14 @@ def test_overall(page: dict[str, list[list[str]]], calls: list[Record], records:
     ],
 )
 def test_by(section: str, field: str, nameless: str, page: dict[str, list[list[str]]], calls: list[Record]) -> None:
-    """Each model, operation and notebook has a row with its own figures, the dearest first."""
+    """Each model, operation and notebook has a row with its own figures, the dearest first.
+
+    Calls that belong to no operation are told apart by their type.
+    """
     groups: dict[Any, list[Record]] = {}
     for one in calls:
-        groups.setdefault(getattr(one, field), []).append(one)
+        name = getattr(one, field)
+        groups.setdefault(one.call_type if name is None and field == "operation" else name, []).append(one)
     head, *rows = page[section]
     assert head == [field, "calls", "failed", "input", "cached", "output", "cost", "tok/s"]
     assert {row[0]: row[1:] for row in rows} == {
