@@ -10,7 +10,6 @@ from nbtokens.history.totals import Sums, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from pathlib import Path
 
@@ -69,15 +68,15 @@ class History:
 
     def scored(self) -> Iterator[Columns]:
         """The records, among them all that hold scores."""
-        return self._store.columns({"ref", "scores"})
+        return self._store.columns()
 
-    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
-        """The records that are selected, by columns; of these the fields that are named, or all."""
-        return which.within(self._store.columns(None if fields is None else fields | which.fields))
+    def columns(self, which: Selection) -> Iterator[Columns]:
+        """The records that are selected, by columns."""
+        return which.within(self._store.columns())
 
-    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
+    def wasteful(self, which: Selection) -> Iterator[Columns]:
         """The records that are looked through for savings."""
-        return self.columns(which, fields)
+        return self.columns(which)
 
     def totals_of(self, which: Selection) -> Totals | None:
         """Sums and distributions of what is selected; None where only the records can tell."""

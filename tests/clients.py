@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 import httpx2
+from servers import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -72,7 +73,7 @@ class Http:
     def client(self, **options: Any) -> Client:  # noqa: ANN401 - the client's own
         """A new client, to be entered."""
         make = self.module.AsyncClient if self.asynchronous else self.module.Client
-        return make(**{"verify": _TLS, **options})
+        return make(**{"verify": _TLS, "timeout": PATIENCE, **options})
 
     def method(self, response: Result, name: str) -> Callable[..., Result]:
         """The response's method of that name, in this kind: `iter_raw` or `aiter_raw`."""
@@ -127,16 +128,17 @@ class Sdk:
     def __str__(self) -> str:
         return f"{self.api}-{'async' if self.asynchronous else 'sync'}"
 
+    @property
+    def module(self) -> Any:  # noqa: ANN401 - a module that is imported at first use
+        """The SDK; half a second that not every test needs."""
+        return import_module(self.api.partition(".")[0])
+
     def client(self, base_url: str, **options: Any) -> Client:  # noqa: ANN401 - the client's own
         """A new client for a server, to be entered. It tries once."""
         options = {"api_key": "none", "max_retries": 0, **options}
-        if self.api.startswith("anthropic"):
-            name, root = "Anthropic", base_url
-        else:
-            name, root = "OpenAI", f"{base_url}/v1"
-        module = import_module(name.lower())  # half a second that not every test needs
-        make: Client = getattr(module, f"Async{name}" if self.asynchronous else name)
-        return make(base_url=root, **options)
+        name, root = ("Anthropic", "") if self.api.startswith("anthropic") else ("OpenAI", "/v1")
+        make: Client = getattr(self.module, f"Async{name}" if self.asynchronous else name)
+        return make(base_url=base_url + root, **options)
 
     def ask(self, client: Client, **options: Any) -> Result:  # noqa: ANN401 - the method's own
         """Make the call."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
+import tempfile
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import aiohttp
 import botocore.httpsession
@@ -45,6 +49,15 @@ _CLIENTS: tuple[type, ...] = (
     urllib3.PoolManager,
     urllib3.HTTPConnectionPool,
 )
+_OF_THE_PERSON: Final = (
+    "ANTHROPIC_", "AWS_", "AZURE_", "COHERE_", "GEMINI_", "GOOGLE_", "GROQ_", "HF_", "MISTRAL_", "OLLAMA_", "OPENAI_",
+    "IPYTHON", "JPY_", "JUPYTER", "MPL", "OTEL_", "PAPERMILL_", "PG", "TIKTOKEN_", "XDG_",
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE",
+)  # fmt: skip
+"""How the names of variables begin by which somebody has set up the machine for work of his own."""
+_MOST_PROCESSES: Final = 8
+_FEW: Final = 50
+"""As many modules may come without being told of."""
 _SETTINGS_OUTSIDE = (
     "NBTOKENS_DATABASE",
     "NBTOKENS_DIR",
@@ -54,6 +67,48 @@ _SETTINGS_OUTSIDE = (
     "OPENAI_BASE_URL",
     "ANTHROPIC_BASE_URL",
 )
+
+
+class _Settled:
+    """How many modules the garbage collector has been told to leave alone."""
+
+    modules: ClassVar[int] = 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process, and those that tests start, a home folder of its own, and no settings of somebody else's."""
+    home = tempfile.TemporaryDirectory(prefix="nbtokens-home-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    browsers = Path(os.environ.get("HOME", "/"), ".cache", "ms-playwright")
+    if browsers.is_dir():  # that playwright has installed
+        os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
+    for name in [name for name in os.environ if name.upper().startswith(_OF_THE_PERSON)]:
+        del os.environ[name]
+    os.environ["HOME"] = home.name
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist has no types
+    """With `-n`: who runs which tests."""
+    from sharing import Sharing  # noqa: PLC0415 - xdist may be missing
+
+    return Sharing(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: one process more than there are processors, for many tests wait for processes of their own."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors + 1, _MOST_PROCESSES)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Modules stay for good; the tests that collect garbage need not look through all that is in them each time."""
+    if len(sys.modules) > _Settled.modules + _FEW:
+        _Settled.modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -81,6 +81,9 @@ class LockedFile:
         self._inode = self._device = -1
         self.descriptor = -1
 
+    def __del__(self) -> None:
+        self.close()
+
     def acquire(self, timeout: float) -> os.stat_result | None:
         """Take the lock; None if that takes longer than `timeout` seconds.
 

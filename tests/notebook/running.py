@@ -24,7 +24,7 @@ PRICES = '[prices."simulated-model"]\ninput_per_mtok = 1000\noutput_per_mtok = 2
 """A tenth of a cent for each token in, two tenths for each token out."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_PATIENCE = 20
+_PATIENCE = 60
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from servers import Answer, ScriptedServer, as_json
+from servers import PATIENCE, Answer, ScriptedServer, as_json
 from wires import Recorder, recorded
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def client(server: ScriptedServer) -> Iterator[Any]:
         endpoint_url=server.url,
         aws_access_key_id="AKIDEXAMPLE",
         aws_secret_access_key="none",
-        config=Config(retries={"total_max_attempts": 2, "mode": "standard"}, read_timeout=10),
+        config=Config(retries={"total_max_attempts": 2, "mode": "standard"}, read_timeout=PATIENCE),
     )
     yield running
     running.close()

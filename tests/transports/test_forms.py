@@ -31,7 +31,7 @@ def transcribe_with_openai(url: str) -> str:
 def transcribe_with_requests(url: str) -> str:
     files: Any = {"file": ("a.wav", SOUND)}
     answer = requests.post(
-        f"{url}/v1/audio/transcriptions", data={"model": "gpt-4o-transcribe"}, files=files, timeout=9
+        f"{url}/v1/audio/transcriptions", data={"model": "gpt-4o-transcribe"}, files=files, timeout=60
     )
     text: str = answer.json()["text"]
     return text

@@ -10,6 +10,7 @@ import gc
 import os
 import threading
 import time
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,15 @@ each_mode: Final = pytest.mark.parametrize("mode", MODES)
 def needed(call: Call) -> None:
     """Skip where the SDK is not installed."""
     pytest.importorskip(NEEDS[call], reason=f"{NEEDS[call]} is not installed", exc_type=ImportError)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leftovers() -> Iterator[None]:
+    """What the SDKs have left open is collected before the tests of others, which would be told of it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import requests
 import urllib3
 from clients import CHAT_REQUEST, MESSAGES, SDKS, Http, entered, items, settled
 from requests.adapters import HTTPAdapter
-from servers import Answer, ScriptedServer, as_events, as_json, event, refusing_url
+from servers import PATIENCE, Answer, ScriptedServer, as_events, as_json, event, refusing_url
 
 if TYPE_CHECKING:
     from ledgers import Ledger
@@ -167,7 +167,7 @@ def test_retries_inside_of_urllib3(client: str, server: ScriptedServer, recordin
     if client == "requests":
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retries))
-            response = session.post(server.url + PATH, json=CHAT_REQUEST, timeout=10)
+            response = session.post(server.url + PATH, json=CHAT_REQUEST, timeout=PATIENCE)
             assert response.json() == DOCUMENT
     elif client == "urllib3":
         with urllib3.PoolManager() as manager:

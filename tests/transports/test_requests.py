@@ -13,7 +13,7 @@ import pytest
 import requests
 import urllib3
 from ledgers import let_the_writer_finish
-from servers import Answer, ScriptedServer, as_events, as_json, event, joined
+from servers import PATIENCE, Answer, ScriptedServer, as_events, as_json, event, joined
 
 import nbtokens
 
@@ -88,7 +88,7 @@ def test_same_response(answer: str, way: str, server: ScriptedServer, ledger: Le
     for enable in (False, True):
         if enable:
             nbtokens.enable()
-        with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=10) as response:
+        with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=PATIENCE) as response:
             outcomes.append([WAYS[way](response), seen(response)])
     assert outcomes[1] == outcomes[0]
     row = ledger.only()
@@ -99,7 +99,7 @@ def test_same_response(answer: str, way: str, server: ScriptedServer, ledger: Le
 def test_read_in_two_goes(server: ScriptedServer, recording: Ledger) -> None:
     """A body that is begun in one way and read to its end in another is one record of the whole."""
     server.will(ANSWERS["json"])
-    with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=10) as response:
+    with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=PATIENCE) as response:
         first = next(response.iter_content(7))
         assert recording.rows() == []
         assert json.loads(first + response.raw.read(decode_content=True)) == DOCUMENT
@@ -110,9 +110,9 @@ def test_read_in_two_goes(server: ScriptedServer, recording: Ledger) -> None:
 def test_plain(answer: str, server: ScriptedServer, ledger: Ledger) -> None:
     """A response that is read at once is recorded when its caller gets it, and can be pickled as ever."""
     server.will(ANSWERS[answer])
-    without = requests.post(server.url + PATH, json=REQUEST, timeout=10)
+    without = requests.post(server.url + PATH, json=REQUEST, timeout=PATIENCE)
     nbtokens.enable()
-    response = requests.post(server.url + PATH, json=REQUEST, timeout=10)
+    response = requests.post(server.url + PATH, json=REQUEST, timeout=PATIENCE)
     row = ledger.only()
     assert (row["input_tokens"], row["output_tokens"], row["request_model"]) == (7, 5, "gpt-5")
     assert "time_to_first_chunk_s" not in row
@@ -125,7 +125,7 @@ def test_first_chunk_comes_first(server: ScriptedServer, recording: Ledger) -> N
     """The first chunk is handed over before the server has sent the second; the record is there before the end."""
     rest = threading.Event()
     server.will(as_events(PIECES[0], rest, *PIECES[1:]))
-    with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=10) as response:
+    with requests.post(server.url + PATH, json=REQUEST, stream=True, timeout=PATIENCE) as response:
         parts = response.iter_content(None)
         assert next(parts) == PIECES[0]
         assert recording.rows() == []
@@ -184,7 +184,7 @@ def endless(server: ScriptedServer) -> Iterator[str]:
 @pytest.mark.parametrize("way", EARLY)
 def test_left_early(way: Callable[[requests.Response], None], endless: str, recording: Ledger) -> None:
     """A stream that is left before its end is one record, at once, and not complete."""
-    way(requests.post(endless, json=REQUEST, stream=True, timeout=10))
+    way(requests.post(endless, json=REQUEST, stream=True, timeout=PATIENCE))
     row = recording.only()
     assert (row["complete"], row["status"], row["usage_source"]) == (False, "ok", "estimated")
     gc.collect()
@@ -194,7 +194,7 @@ def test_left_early(way: Callable[[requests.Response], None], endless: str, reco
 @pytest.mark.parametrize("started", [False, True])
 def test_dropped(started: bool, endless: str, recording: Ledger) -> None:  # noqa: FBT001 - a parameter of pytest
     """A stream that nobody holds any more is recorded on another thread."""
-    response = requests.post(endless, json=REQUEST, stream=True, timeout=10)
+    response = requests.post(endless, json=REQUEST, stream=True, timeout=PATIENCE)
     if started:
         response.raw.read1(5)
     del response
@@ -210,12 +210,13 @@ def test_same_exception(answer: str, stream: bool, server: ScriptedServer, ledge
     """A failing attempt raises what it raises without nbtokens, and is one record that names an exception."""
     server.will(as_events(PIECES[0], end="cut") if answer == "cut" else Answer(end="never"))
     url = "http://127.0.0.1:9" if answer == "nobody" else server.url
+    wait = 0.2 if answer == "never" else PATIENCE
     raised = []
     for enable in (False, True):
         if enable:
             nbtokens.enable()
         with pytest.raises(requests.RequestException) as caught:
-            _ = requests.post(url + PATH, json=REQUEST, stream=stream, timeout=0.2 if answer == "never" else 10).content
+            _ = requests.post(url + PATH, json=REQUEST, stream=stream, timeout=(PATIENCE, wait)).content
         raised.append(type(caught.value))
     assert raised[0] is raised[1]
     row = ledger.only()
@@ -226,7 +227,7 @@ def test_same_exception(answer: str, stream: bool, server: ScriptedServer, ledge
 def test_redirects(server: ScriptedServer, recording: Ledger) -> None:
     """A call that is sent on to another address is one record, of the address that the user has called."""
     server.will(Answer(status=307, headers={"location": f"{server.url}/v2/chat/completions"}), as_json(DOCUMENT))
-    response = requests.post(server.url + PATH, json=REQUEST, timeout=10)
+    response = requests.post(server.url + PATH, json=REQUEST, timeout=PATIENCE)
     assert [one.status_code for one in [*response.history, response]] == [307, 200]
     row = recording.only()
     assert (row["http_status"], row["input_tokens"], row["status"]) == (200, 7, "ok")
@@ -235,10 +236,10 @@ def test_redirects(server: ScriptedServer, recording: Ledger) -> None:
 def test_others_are_left_alone(server: ScriptedServer, recording: Ledger) -> None:
     """What is no call of a model has nothing of ours around it."""
     server.will(as_json({}))
-    with requests.post(server.url + "/v1/files", json=REQUEST, stream=True, timeout=10) as response:
+    with requests.post(server.url + "/v1/files", json=REQUEST, stream=True, timeout=PATIENCE) as response:
         assert type(response.raw) is urllib3.HTTPResponse
         assert response.json() == {}
-    assert requests.get(server.url + PATH, timeout=10).json() == {}
+    assert requests.get(server.url + PATH, timeout=PATIENCE).json() == {}
     assert recording.rows(None) == []
 
 
@@ -250,6 +251,6 @@ def test_request_bodies(body: str, server: ScriptedServer, recording: Ledger) ->
     data: Any = {"bytes": text.encode(), "text": text, "generator": (part.encode() for part in [text[:5], text[5:]])}[
         body
     ]
-    requests.post(server.url + PATH, data=data, timeout=10)
+    requests.post(server.url + PATH, data=data, timeout=PATIENCE)
     assert server.asked[0].body == text.encode()
     assert recording.only().get("request_model") == (None if body == "generator" else "gpt-5")

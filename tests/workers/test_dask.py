@@ -26,7 +26,7 @@ import dask
 from dask.distributed import Client, LocalCluster
 from nbtokens.workers.dask_plugin import record_on
 from work import *
-cluster = LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None)
+cluster = LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0")
 client = Client(cluster)
 record_on(client); record_on(client)
 """
