@@ -10,6 +10,7 @@ from nbtokens.history.totals import Sums, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from pathlib import Path
 
@@ -68,15 +69,15 @@ class History:
 
     def scored(self) -> Iterator[Columns]:
         """The records, among them all that hold scores."""
-        return self._store.columns()
+        return self._store.columns({"ref", "scores"})
 
-    def columns(self, which: Selection) -> Iterator[Columns]:
-        """The records that are selected, by columns."""
-        return which.within(self._store.columns())
+    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
+        """The records that are selected, by columns; of these the fields that are named, or all."""
+        return which.within(self._store.columns(None if fields is None else fields | which.fields))
 
-    def wasteful(self, which: Selection) -> Iterator[Columns]:
+    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
         """The records that are looked through for savings."""
-        return self.columns(which)
+        return self.columns(which, fields)
 
     def totals_of(self, which: Selection) -> Totals | None:
         """Sums and distributions of what is selected; None where only the records can tell."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 _HALF: Final = 31
+_LEAST_ROWS: Final = 1 << 14
 _MOST_UNITS: Final = 2**62
 _NOTHING: Final = hash(None)
 
@@ -38,21 +39,27 @@ class Codes(dict[Any, int]):
 
 
 class Gathered:
-    """Columns that grow."""
+    """Columns that grow, each in one piece of memory: many small ones would slow down what is read meanwhile."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, list[NDArray[Any]]] = {}
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._count = 0
 
     def add(self, **columns: NDArray[Any]) -> None:
         """Take some more rows in; always the same columns."""
+        count = self._count
         for name, column in columns.items():
-            self._parts.setdefault(name, []).append(column)
+            known = self._columns.get(name, column[:0])
+            end = count + len(column)
+            if end > len(known):
+                larger = np.empty(max(2 * end, _LEAST_ROWS), known.dtype)
+                larger[:count] = known[:count]
+                known = self._columns[name] = larger
+            known[count:end] = column
+            self._count = end
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        parts = self._parts.get(name, [])
-        if len(parts) > 1:
-            parts[:] = [np.concatenate(parts)]
-        return parts[0] if parts else np.zeros(0, np.int64)
+        return self._columns[name][: self._count] if name in self._columns else np.zeros(0, np.int64)
 
 
 class Money:

@@ -77,6 +77,13 @@ class Calls:
     longest: dict[str, list[tuple[float, str]]]
 
 
+FIELDS: Final = frozenset({
+    "kind", "model", "request_model", "operation", "call_type", "status", "http_status", "error", "finish_reason",
+    "max_tokens", "output_tokens", "total_tokens", "duration_s", "retry_count", "retry_after_s", "cost_usd", "sums",
+})  # fmt: skip
+"""What is looked at."""
+
+
 class Seen:
     """Looks at the calls of a history.
 
@@ -164,15 +171,19 @@ class Seen:
 
     def _look_at_failures(self, calls: Columns, kinds: Ints, ok: Flags) -> None:
         limited = calls.floats("http_status") == _TOO_MANY_REQUESTS
-        for row in np.flatnonzero(limited | ~ok).tolist():
-            found, record = self._failures[int(kinds[row])], calls.record(row)
+        rows = np.flatnonzero(limited | ~ok).tolist()
+        told = list(calls.tuples("error", "retry_after_s", "duration_s")) if rows else []
+        costs = calls.values("cost_usd") if rows else []
+        for row in rows:
+            found = self._failures[int(kinds[row])]
+            error, wait, seconds = told[row]
             if limited[row]:
                 found.limited += 1
-                found.waits += [] if record.retry_after_s is None else [record.retry_after_s]
+                found.waits += [] if wait is None else [wait]
             if not ok[row]:
-                found.errors[record.error or "error"] += 1
-                found.cost += record.cost_usd or 0
-                found.seconds += record.duration_s or 0.0
+                found.errors[error or "error"] += 1
+                found.cost += costs[row] or 0
+                found.seconds += seconds or 0.0
 
     def _look_at_longest(self, calls: Columns, kinds: Ints, measure: str, values: Floats) -> None:
         """Keep the ids of the longest: of a block those that may be among them."""
@@ -188,9 +199,9 @@ class Seen:
 
     def _look_at_sums(self, rollups: Columns) -> None:
         """The calls of rows that hold no more than sums; of these it is known whether they failed."""
-        for record in rollups.records():
-            calls, failed = ((record.sums or {}).get(name, 0) for name in ("calls", "failed_calls"))
-            summed = self.summed[record.model or record.request_model or "(no model)"]
+        for model, asked, sums in rollups.tuples("model", "request_model", "sums"):
+            calls, failed = ((sums or {}).get(name, 0) for name in ("calls", "failed_calls"))
+            summed = self.summed[model or asked or "(no model)"]
             summed[0] += calls - failed
             summed[1] += failed
 

@@ -48,6 +48,13 @@ class Selection:
         """Whether every record counts."""
         return all(getattr(self, field.name) is None for field in fields(self))
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of a record that tell whether it counts."""
+        if self.everything:
+            return frozenset()
+        return frozenset({"run_id", "model", "request_model", "operation", "user", "notebook", "session"})
+
     def of(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those of the records that count."""
         wanted = {

@@ -122,16 +122,20 @@ def timed(blocks: Iterable[Columns]) -> list[Timed]:
         states = enumerate(block.tuples("kind", "status", "complete"))
         rows = [row for row, (kind, status, complete) in states
                 if kind == "call" and status == "ok" and complete is not False and usable[row]]  # fmt: skip
-        kept.append(list(block.only(rows).tuples(*_TIMED)))
+        kept.append(list(block.only(rows).tuples(*TIMED)))
         count += len(rows)
         while count - len(kept[0]) >= _MOST:
             count -= len(kept.popleft())
     return [_timed(fields) for lot in kept for fields in lot][-_MOST:]
 
 
-_TIMED: Final = (
+TIMED: Final = (
     "duration_s", "output_tokens", "max_tokens", "model", "request_model", "operation", "finish_reason",
 )  # fmt: skip
+
+
+FIELDS: Final = frozenset({"kind", "status", "complete", *TIMED})
+"""What is looked at."""
 
 
 def _timed(fields: tuple[Any, ...]) -> Timed:

@@ -99,6 +99,13 @@ class Prefix:
     at: datetime
 
 
+FIELDS: Final = frozenset({
+    *Kind._fields, "notebook", "cell", "session", "execution_count", "request_hash", "prefix_hash", "cost_usd",
+    "input_tokens", "cache_read_input_tokens", "output_tokens", "reasoning_output_tokens",
+})  # fmt: skip
+"""What is looked at."""
+
+
 class Waste:
     """Looks at the calls of a history, block by block, in their order."""
 

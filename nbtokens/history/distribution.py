@@ -26,7 +26,7 @@ GREATEST: Final = 1e100
 """The largest value that is told apart: a line that somebody else wrote may hold any number."""
 _GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _MULTIPLIER: Final = 1 / log(_GAMMA)
-BUCKET_OFFSET: Final = 1 << 14
+BUCKET_OFFSET: Final = 1 << 16
 """No bucket's number is as far from 0 as this."""
 
 

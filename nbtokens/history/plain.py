@@ -157,11 +157,15 @@ class Reader:
     Rows hold few of the fields that there are, and most texts in them are one of a few names. The decoder is told
     which were seen: it makes no place for other fields, and gives the same text again instead of making a new one.
     What it does not know yet it refuses, and learns.
+
+    Args:
+        wanted: the fields that are asked for; the others are passed over, whatever they hold. By default all.
     """
 
-    def __init__(self) -> None:
-        self._fields = set(_REQUIRED)
-        self._names: dict[str, set[str]] = {name: set() for name in _REPEATING}
+    def __init__(self, wanted: AbstractSet[str] | None = None) -> None:
+        self._wanted = wanted
+        self._fields = set(_REQUIRED) | (wanted or set())
+        self._names: dict[str, set[str]] = {name: set() for name in _REPEATING if wanted is None or name in wanted}
         self._misses: Counter[str] = Counter()
         self._any = _decoder_of(frozenset(FIELDS), {}, strict=False)
         self._decoder: msgspec.json.Decoder[list[Any]] | None = None
@@ -189,7 +193,7 @@ class Reader:
     def _learn(self, rows: list[Any]) -> None:
         columns = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
         fields = {name for name, values in columns.items() if values.count(None) < len(values)} - self._fields
-        self._fields |= fields
+        self._fields |= fields if self._wanted is None else set()
         for name, known in list(self._names.items()):
             new = set(columns[name]) - known - {None}
             known.update(new)
@@ -197,9 +201,10 @@ class Reader:
             self._misses[name] += bool(new)
             if self._misses[name] > _MOST_MISSES or len(known) > _MOST_NAMES:  # a new one in every other block
                 del self._names[name]
-        if not fields:  # so it is a field that nobody knows
+        if not fields and self._wanted is None:  # so it is a field that nobody knows
             self._fields = set(FIELDS)
-        self._decoder = _decoder_of(self._fields, self._names, strict=self._fields < set(FIELDS))
+        strict = self._wanted is None and self._fields < set(FIELDS)
+        self._decoder = _decoder_of(self._fields, self._names, strict=strict)
 
 
 def _decoder_of(
@@ -225,17 +230,18 @@ def _decoder_of(
     return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
 
 
-def columns_in(journal: Path) -> Iterator[Columns]:
+def columns_in(journal: Path, wanted: AbstractSet[str] | None = None) -> Iterator[Columns]:
     """The rows of a ledger's file as they stand in it, of all kinds, amendments not folded in.
 
     Args:
         journal: the file; nothing comes of one that can't be read.
+        wanted: the fields that are asked for; by default all.
     """
     try:
         file = journal.open("rb", buffering=0)
     except OSError:
         return
-    reader = Reader()
+    reader = Reader(wanted)
     with file:
         for block in read_blocks(file, 0, lambda _: None):
             columns = reader.read(block)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nbtokens.history.distribution import BUCKET_OFFSET, Distribution, bucket_keys
+from nbtokens.history.distribution import BUCKET_OFFSET, GREATEST, Distribution, bucket_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Spread:
         if not len(values):
             return
         numbers, order, starts = grouped(groups)
-        values, groups = values[order], groups[order]
+        values, groups = np.minimum(values[order], GREATEST), groups[order]
         positive = values > 0
         self._groups.append(numbers)
         self._figures.append(

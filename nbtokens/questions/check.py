@@ -38,11 +38,11 @@ class Check:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """What is wrong with the calls."""
         from nbtokens.analysis.flags import flags_of  # noqa: PLC0415 - numpy, only where rows are read
-        from nbtokens.analysis.seen import Seen  # noqa: PLC0415 - the same
+        from nbtokens.analysis.seen import FIELDS, Seen  # noqa: PLC0415 - the same
 
         limits = runtime().config.settings.thresholds
         which, seen = selection(arguments), Seen(limits.near_limit)
-        for columns in history.columns(which):
+        for columns in history.columns(which, FIELDS):
             seen.look(columns)
         flags = flags_of(seen, limits)
         if limits.scores:

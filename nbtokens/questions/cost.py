@@ -36,13 +36,13 @@ class Cost:
         """The sums from totals where everything is asked for, the savings from the records."""
         from nbtokens.analysis.savings import savings_of  # noqa: PLC0415 - numpy, only where rows are read
         from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - the same
-        from nbtokens.analysis.waste import Waste  # noqa: PLC0415 - the same
+        from nbtokens.analysis.waste import FIELDS, Waste  # noqa: PLC0415 - the same
 
         which, waste = selection(arguments), Waste()
         known = history.totals_of(which)
         totals = Totals() if known is None else known
         adding = Adding(totals)
-        for columns in history.wasteful(which):
+        for columns in history.wasteful(which, None if known is None else FIELDS):
             waste.look(columns)
             if known is None:
                 adding.add(columns)

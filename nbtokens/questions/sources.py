@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nbtokens.analysis.validation import FIELDS
 from nbtokens.config import METRICS_FOLDER
 from nbtokens.errors import NbtokensError
 from nbtokens.history.journal import NAME
@@ -40,7 +41,7 @@ def sources(names: list[str], history: History, which: Selection) -> Iterator[tu
                 label = name if len(files) == 1 else str(file.relative_to(path))
                 yield label, list(which.within(_columns(file)))
             continue
-        of_run = list(replace(which, run=name).within(history.columns(which)))
+        of_run = list(replace(which, run=name).within(history.columns(which, FIELDS)))
         if not of_run:
             raise NbtokensError(
                 f"{name!r} is no run of {history.path}, no history's file, and no folder that holds one"

@@ -16,6 +16,7 @@ from nbtokens.views import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from nbtokens.history.columns import Columns
     from nbtokens.history.totals import Sums, Totals
@@ -67,13 +68,13 @@ class TeamView(History):
 
         return columns_of(self._team.scored())
 
-    def columns(self, which: Selection) -> Iterator[Columns]:
+    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:  # noqa: ARG002 - all
         """The records that are selected, by columns."""
         from nbtokens.history.columns import columns_of  # noqa: PLC0415 - numpy, only where rows are read
 
         return columns_of(self.select(which))
 
-    def wasteful(self, which: Selection) -> Iterator[Columns]:
+    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:  # noqa: ARG002 - all
         """The latest of the records that are selected: as many as can be looked through for savings."""
         from nbtokens.history.columns import columns_of  # noqa: PLC0415 - the same
 

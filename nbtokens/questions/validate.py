@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.validation import validate
+from nbtokens.analysis.validation import FIELDS, validate
 from nbtokens.errors import NbtokensError
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
@@ -36,7 +36,7 @@ class Validate:
         if arguments.what:
             runs = {name: validate(blocks, name) for name, blocks in sources(arguments.what, history, which)}
         else:
-            runs = {"all calls": validate(history.columns(which))}
+            runs = {"all calls": validate(history.columns(which, FIELDS))}
         if arguments.plot is not None:
             from nbtokens.reports.validation_plot import save_plot  # noqa: PLC0415 - matplotlib only where it draws
 
