@@ -99,9 +99,10 @@ class Known:
         """Scope -> whose budgets may hold here; of notebooks all may."""
         return {"user": self._user, "project": self._project}
 
-    def at(self, place: Place) -> list[Limit]:
+    def at(self, place: Place | None) -> list[Limit]:
         """The limits that hold for a call from a place."""
-        names = {"user": self._user, "project": self._project, "notebook": place.notebook}
+        notebook = None if place is None else place.notebook
+        names = {"user": self._user, "project": self._project, "notebook": notebook}
         return [one.limit for one in self.standings if one.limit.name == names[one.limit.scope or "user"]]
 
     def spent(self, limit: Limit, now: datetime | None = None) -> Amounts:

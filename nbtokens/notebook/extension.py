@@ -194,7 +194,7 @@ class Extension:
         budgets, here = self.runtime.budgets, self.cells.place
         return [
             Bar(str(limit), budgets.share_used(limit, here), limit.warn_at)
-            for limit in budgets.limits
+            for limit in (*budgets.limits, *budgets.team.at(here))
             if limit.per != "minute"
         ]
 

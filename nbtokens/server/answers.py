@@ -49,6 +49,7 @@ logger: Final = logging.getLogger("nbtokens")
 _PRICES_WAIT: Final = 10.0
 _LAST_WAIT: Final = 4.0
 _MOST_NAMED: Final = 50
+_LONG: Final = 0.2
 _PATIENCE: Final = 10
 _MOST_REMEMBERED: Final = 100
 _MODELS: Final = ("operation", "call_type", "model")
@@ -142,7 +143,10 @@ class Answers:
         )
 
     def overview(self, period: Period, user: str | None) -> Overview:
-        """What the web page shows."""
+        """What the web page shows, and asks for every few seconds."""
+        return self._slowly(("overview", period, user), lambda: self._overview(period, user))
+
+    def _overview(self, period: Period, user: str | None) -> Overview:
         source = self._source
 
         def by(*names: str) -> dict[Any, Sums]:
@@ -161,7 +165,7 @@ class Answers:
             operations=counting.named(by(*_OPERATIONS), _MOST_NAMED),
             notebooks=counting.named(by("notebook"), _MOST_NAMED),
             cells=counting.named(dict(cells), _MOST_NAMED),
-            budgets=self._slowly(("budgets", user), lambda: source.budgets(user)),
+            budgets=source.budgets(user),
             latest=[counting.call_row(one) for one in source.latest(user)],
         )
 
@@ -203,7 +207,7 @@ class Answers:
             close()
 
     def _slowly(self, key: object, work: Callable[[], T]) -> T:
-        """What takes long is not worked out again before ten times as long has passed."""
+        """What takes long is not worked out again before ten times as long has passed, whoever asks."""
         now = time.monotonic()
         due, found = self._remembered.get(key, (now, None))
         if now >= due:
@@ -211,7 +215,8 @@ class Answers:
             done = time.monotonic()
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[key] = done + _PATIENCE * (done - now), found
+            took = done - now
+            self._remembered[key] = done + (_PATIENCE * took if took > _LONG else 0.0), found
         return found  # type: ignore[no-any-return]
 
 

@@ -267,3 +267,15 @@ def test_another_process_writes(rest: Rest, ledger: Ledger) -> None:
     assert rest.get("/token-usage").json()["summary"]["totals"]["total_operations"] == 1
     call()
     assert rest.get("/token-usage").json()["summary"]["totals"]["total_operations"] == len(ledger.rows()) == 2
+
+
+def test_what_takes_long_is_remembered(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overview that took long to work out is given again for a while, to whoever may see the same."""
+    monkeypatch.setattr("nbtokens.server.answers._LONG", -1)
+    monkeypatch.setattr("nbtokens.server.answers._PATIENCE", 10**9)
+    call()
+    assert rest.get("/overview").json()["totals"]["total_operations"] == 1
+    call()
+    assert rest.get("/overview").json()["totals"]["total_operations"] == 1
+    assert rest.get("/overview?days=7").json()["totals"]["total_operations"] == 2
+    assert rest.get("/overview", ADAS).json()["totals"]["total_operations"] == 0

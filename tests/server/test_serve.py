@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -38,7 +39,7 @@ def serving(*options: str, **environment: str) -> Iterator[str]:
     try:
         lines = [process.stdout.readline(), process.stdout.readline()]
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+/nbtokens/\?token=\S+", lines[1])
-        assert ".metrics" in lines[0]
+        assert ("team.db" if "NBTOKENS_DATABASE" in environment else ".metrics") in lines[0]
         yield url
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
@@ -73,3 +74,17 @@ def test_a_token_of_ones_own_and_people(tmp_path: Path) -> None:
         for one, calls in ((TOKEN, 1), (ADAS, 0)):
             answer = httpx.get(f"{base}/overview", headers={"Authorization": f"Bearer {one}"}, trust_env=False)
             assert answer.json()["totals"]["total_operations"] == calls
+
+
+def test_over_a_database(tmp_path: Path) -> None:
+    """Where a team's database is set it answers, and what is posted is there when the command has ended."""
+    one = {"id": "p", "model": "m", "started_at": datetime.now(UTC).isoformat(), "input_tokens": 7, "cost_usd": 1}
+    for posts, calls in ((True, None), (False, 1)):
+        with serving(NBTOKENS_DATABASE=f"sqlite:///{tmp_path / 'team.db'}") as url:
+            base, _, token = url.partition("/?token=")
+            with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+                if posts:
+                    assert client.post(f"{base}/records", json={"records": [one]}).json()["accepted"] == 1
+                else:
+                    totals = client.get(f"{base}/token-usage").json()["summary"]["totals"]
+                    assert totals["total_operations"] == calls

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nbtokens.demo.endpoint import Endpoint
 
 _WORK: Final = """
-import os, sys, threading, warnings
+import os, signal, sys, threading, warnings
 import httpx
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is the point here
@@ -44,6 +44,11 @@ def ask_by(prompt="hi"):
 def ask_and_fail(prompt="hi"):
     ask(prompt)
     raise LookupError(prompt)
+
+
+def ask_and_die(prompt="hi"):
+    ask(prompt)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fail(what):

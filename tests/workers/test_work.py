@@ -167,3 +167,20 @@ def test_the_ledger_of_the_parent(cells: Cells, ledger: Ledger) -> None:
     )
     assert places(ledger) == [(2, "exact", None)]
     assert ledger.rows()[0]["project"] == ledger.folder.parent.name
+
+
+def test_a_worker_that_dies(cells: Cells, ledger: Ledger) -> None:
+    """A pool's worker is killed after its call, and its task is given again: each attempt's call is there once."""
+    cells(
+        "%load_ext nbtokens\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from concurrent.futures.process import BrokenProcessPool\n"
+        "from work import *",
+        "for task in (ask_and_die, ask):\n"
+        "    with ProcessPoolExecutor(1) as pool:\n"
+        "        try: pool.submit(task).result()\n"
+        "        except BrokenProcessPool: assert task is ask_and_die",
+    )
+    rows = ledger.rows()
+    assert [(row["execution_count"], row["attribution"]) for row in rows] == [(2, "exact")] * 2
+    assert len({row["id"] for row in rows}) == len({row["session"] for row in rows}) + 1 == 2
