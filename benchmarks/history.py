@@ -7,7 +7,8 @@ open     opening a history of --records and adding it up, with and without a che
 summary  USAGE_SUMMARY.md after one more call
 frame    history().frame() beside pandas.read_json, each in a process of its own
 writers  8 processes x --appends, while a ninth keeps reading through nbtokens; then a plain json.load
-kills    a process that appends is killed --kills times at a random moment; every record that it told of must be there
+kills    a process that appends is killed --kills times at a random moment, one that archives, forgets or keeps sums a
+         third as often; every record that was acknowledged must be there, once
 memory   --calls records in one process: its peak after a tenth of them and after all
 
 python benchmarks/history.py [--only append open ...] [--quick]
@@ -28,6 +29,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+
+import crashes
 
 from nbtokens.history.store import Store
 from nbtokens.record import Record, encode, new_id
@@ -79,13 +82,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from nbtokens.history.store import Store
 from nbtokens.record import Record, new_id
-store, count = Store(Path(sys.argv[1]), lambda told: None), int(sys.argv[2])  # a torn end is set aside, and told
+store, count = Store(Path(sys.argv[1]), print), int(sys.argv[2])
 while count:
     record = Record(v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), model="m", input_tokens=1)
     store.append(record)
     count -= 1
-    if sys.argv[3] == "tell" and not store.waiting:
-        os.write(1, record.id.encode() + b"\\n")
 while store.waiting:
     store.flush()
 """
@@ -197,7 +198,7 @@ def frame(folder: Path) -> None:
 def writers(folder: Path, count: int) -> None:
     """Let eight processes append while this one reads."""
     began = time.perf_counter()
-    processes = [subprocess.Popen([sys.executable, "-c", APPENDS, str(folder), str(count), "quiet"]) for _ in range(8)]
+    processes = [subprocess.Popen([sys.executable, "-c", APPENDS, str(folder), str(count)]) for _ in range(8)]
     store, seen = Store(folder, print), 0
     while any(process.poll() is None for process in processes):
         now = store.view(lambda totals: totals.sums()).calls
@@ -210,24 +211,11 @@ def writers(folder: Path, count: int) -> None:
     assert len(ids) == len(rows) == 8 * count == store.totals().sums().calls
 
 
-def kills(folder: Path, count: int) -> None:
-    """Kill a process that appends, again and again."""
-    chance, told = random.Random(4), set[str]()
-    for _ in range(count):
-        with subprocess.Popen(
-            [sys.executable, "-c", APPENDS, str(folder), "-1", "tell"], stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            told.add(process.stdout.readline().decode().strip())
-            time.sleep(chance.random() * 0.01)
-            process.kill()
-            told.update(process.stdout.read().decode().split("\n")[:-1])
-    store = Store(folder, lambda _: None)
-    store.append(record_of(1, 1, chance))
-    ids = [row["id"] for row in json.loads((folder / NAME).read_bytes())]
-    lost = len(told - set(ids) - {""})
-    line(f"{count:,} x kill -9", f"{lost} lost", f"{len(told):,} acknowledged", f"{len(ids) - len(set(ids))} doubled")
-    assert not lost, told - set(ids)
+def kills(root: Path, count: int, seed: int) -> None:
+    """Kill processes that append, or write the history anew, again and again (see crashes.py)."""
+    print(f"seed of the kills: {seed}")
+    crashes.appends(root / "killed", count, random.Random(seed))
+    crashes.rewrites(root / "rewritten", count // 3, random.Random(seed + 1))
 
 
 def memory(folder: Path, count: int) -> None:
@@ -256,6 +244,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--appends", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9, help="of the kills")
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--quick", action="store_true", help="a twentieth of every size")
     options = parser.parse_args()
@@ -271,7 +260,7 @@ def main() -> None:
             "frame": lambda: frame(big),
             "append": lambda: appends(big, root / "empty", 20_000 // part),
             "writers": lambda: writers(root / "shared", options.appends // part),
-            "kills": lambda: kills(root / "killed", options.kills // part),
+            "kills": lambda: kills(root, options.kills // part, options.seed),
             "memory": lambda: memory(root / "memory", options.calls // part),
         }
         for what, measure in work.items():

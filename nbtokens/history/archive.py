@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from nbtokens.history.checkpoint import replace_file
+from nbtokens.history.checkpoint import replace_file, sync_folder
 from nbtokens.history.totals import Totals, TotalsData
 from nbtokens.record import Record, folded
 
@@ -126,7 +126,8 @@ class Archive:
     def keep_entries(self, entries: list[Entry]) -> None:
         """Write the manifest."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        replace_file(self.folder / _MANIFEST, msgspec.json.encode(entries))
+        replace_file(self.folder / _MANIFEST, msgspec.json.encode(entries), durable=True)
+        sync_folder(self.folder)
 
     def remove_strays(self) -> None:
         """Remove files that no entry of the manifest names: what a command left that did not come to its end."""

@@ -54,16 +54,35 @@ def save(folder: Path, totals: Totals, offset: int, bytes_before: Callable[[int]
     return False
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part.
+
+    Args:
+        path: the file.
+        data: what it holds then.
+        durable: bring it to the disk itself before it takes its name.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk; where folders can't be synced, nothing is to do."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _witness(offset: int, bytes_before: Callable[[int], bytes]) -> str:

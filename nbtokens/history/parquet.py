@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 import msgspec
 
 from nbtokens.errors import HistoryError
+from nbtokens.history.checkpoint import sync_folder
 from nbtokens.record import FIELDS, Record
 
 try:
@@ -72,10 +74,14 @@ class Writer:
             self._write()
 
     def close(self) -> None:
-        """Finish the file, and give it its name."""
+        """Finish the file, bring it to the disk, and give it its name."""
         self._write()
         self._file.close()
+        with self._temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         self._temporary.replace(self._path)
+        for folder in (self._path.parent, self._path.parent.parent):  # the month's and the year's may be new
+            sync_folder(folder)
 
     def abandon(self) -> None:
         """Leave no file behind."""

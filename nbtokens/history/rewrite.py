@@ -6,7 +6,6 @@ row of kind `rewrite`, whose id no other file has; checkpoints, other kernels an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import msgspec
 
 from nbtokens.errors import HistoryError
 from nbtokens.history.archive import Entry, marker_of
+from nbtokens.history.checkpoint import sync_folder
 from nbtokens.history.journal import set_aside
 from nbtokens.history.layout import BETWEEN, read_texts
 from nbtokens.record import VERSION, Record, encode, new_id
@@ -105,7 +105,7 @@ def rewrite(store: Store, plan: Plan) -> Outcome:
             path.with_name(f".{path.name}.new").unlink(missing_ok=True)
             archive.remove_strays()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         if files or before.files:
             archive.keep_entries([Entry(plan.marker, files)])
             archive.remove_strays()
@@ -222,13 +222,3 @@ def _is_json(line: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk; where folders can't be synced, nothing is to do."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

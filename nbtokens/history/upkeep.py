@@ -101,9 +101,21 @@ def retain(store: Store, days: int, now: datetime) -> Outcome:
 
 
 def is_due(store: Store, days: int, now: datetime) -> bool:
-    """Whether the history begins with rows that are older than so many days, and one more."""
-    oldest = next((line.record for line in store.journal.read() if line.record.kind in _COUNTED), None)
-    return oldest is not None and oldest.started_at < now - timedelta(days=days + 1)
+    """Whether there are rows, the archive's too, that are older than so many days, and one more."""
+    horizon = now - timedelta(days=days + 1)
+    last = horizon.date().isoformat()
+    if not store.view(lambda totals: any(day <= last for day in totals.by("day") if day is not None)):
+        return False
+    # what is so old may be nothing but sums
+    if any(record.started_at < horizon for record in store.archive.rows(kinds=_COUNTED)):
+        return True
+    from nbtokens.history.plain import columns_in  # noqa: PLC0415 - numpy, only where it may be due
+
+    return any(
+        at < horizon
+        for columns in columns_in(store.journal.path)
+        for at in columns.where("kind", _COUNTED.__contains__).values("started_at")
+    )
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
+import os
 import shutil
 import subprocess
 import sys
-import time
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,23 +20,6 @@ if TYPE_CHECKING:
     from opened import Opened
 
     from nbtokens.record import Record
-
-_KILLED = 12
-
-_APPENDS_UNTIL_KILLED = """
-import os, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from nbtokens.history.store import Store
-from nbtokens.record import Record, new_id
-
-store = Store(Path(sys.argv[1]), lambda told: None)  # that a torn end was set aside
-while True:
-    record = Record(v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), operation="x" * 3000)
-    store.append(record)
-    if not store.waiting:
-        os.write(1, record.id.encode() + b"\\n")
-"""
 
 _APPENDS_ON_A_BAD_DISK = """
 import sys
@@ -55,25 +37,21 @@ print(store.waiting, store.totals().sums().calls)
 """
 
 
-def test_killed_at_any_moment(history: Opened, make_record: Callable[..., Record]) -> None:
-    """Two processes append, and one is killed at some moment, again and again: what it had told of is in the file."""
-    history.store.append(make_record())
-    told: list[str] = []
-    chance = random.Random(7)
-    for _ in range(_KILLED):
-        command = [sys.executable, "-c", _APPENDS_UNTIL_KILLED, str(history.folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}) as process:
-            assert process.stdout is not None
-            told.append(process.stdout.readline().decode().strip())
-            time.sleep(chance.random() * 0.02)
-            process.kill()
-            told += [line for line in process.stdout.read().decode().split("\n")[:-1] if line]
-        history.store.append(make_record())
-        assert history.store.waiting == 0
-    ids = history.ids()
-    assert len(told) > _KILLED
-    assert set(told) <= set(ids)
-    assert len(set(ids)) == len(ids) == history.store.totals().sums().calls
+@pytest.mark.parametrize(
+    ("what", "times", "other", "expected"),
+    [("--kills", 40, "--rewrites", "of who appends"), ("--rewrites", 12, "--kills", "of who writes anew")],
+)
+def test_killed_at_any_moment(what: str, times: int, other: str, expected: str) -> None:
+    """A process that appends or writes the history anew is killed again and again, while another one appends.
+
+    No row that was acknowledged is lost, and none is there twice.
+    """
+    script = [sys.executable, str(ROOT / "benchmarks" / "crashes.py"), what, str(times), other, "0"]
+    done = subprocess.run(
+        script, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{times} x kill -9 {expected}" in done.stdout
 
 
 @cache
@@ -91,6 +69,8 @@ def _may_inject() -> bool:
         "pwrite64:error=ENOSPC:when=3+4",
         "pwrite64:error=EIO:when=2+3",
         "pwrite64:error=EIO:when=1+3",
+        "pwrite64:retval=7:when=2+3",
+        "pwrite64:retval=1:when=1+2",
         "fsync:error=EIO:when=2+3",
         "fsync:error=ENOSPC:when=1+2",
         "flock:error=ENOLCK:when=5+4",
@@ -113,7 +93,53 @@ def test_a_failing_disk(fault: str, history: Opened, path: Path) -> None:
     )
     assert done.stdout == "0 40\n", done.stderr
     assert [int(row["id"]) for row in json.loads(path.read_bytes())] == list(range(40))
-    assert ("can't be written" in done.stderr) == (name != "ftruncate")
+    assert ("can't be written" in done.stderr) == (name != "ftruncate" and "retval" not in fault)
+
+
+_WRITES_ANEW = """
+import sys
+from pathlib import Path
+from nbtokens.history import upkeep
+from nbtokens.history.store import Store
+
+store = Store(Path(sys.argv[1]), print)
+try:
+    upkeep.forget(store, upkeep.Choice(user="bob"))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("write:error=ENOSPC:when=1", "No space left on device"),
+        ("fsync:error=EIO:when=1", "Input/output error"),
+        ("rename:error=EIO:when=1", "Input/output error"),
+        ("openat:error=EROFS:when=1", "Read-only file system"),
+    ],
+)
+def test_a_disk_that_fails_while_the_history_is_written_anew(
+    fault: str, said: str, history: Opened, path: Path, make_record: Callable[..., Record]
+) -> None:
+    """The history is as it was before, nothing else lies beside it, and the next time it goes well."""
+    if not _may_inject():
+        pytest.skip("strace is missing, or may not trace here")
+    for number in range(10):
+        history.store.append(make_record(user=("ada", "bob")[number % 2]))
+    before = path.read_bytes()
+    new = path.with_name(f".{path.name}.new")
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(new), "-e", f"inject={fault}"]
+    for prefix, expected in ((command, f"{said}\n"), ([], "")):
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", _WRITES_ANEW, str(history.folder)],
+            env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        assert done.stdout == expected, done.stderr
+        assert not new.exists()
+        assert (path.read_bytes() == before) == bool(prefix)
+    assert [row.get("user") for row in history.rows()] == [None, *["ada"] * 5]
 
 
 def test_interrupted_while_it_writes(

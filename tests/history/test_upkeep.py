@@ -220,6 +220,22 @@ def test_keep_is_a_setting(ledger: Ledger, make_record: Callable[..., Record]) -
     assert nbtokens.history().sums.input_tokens == 6
 
 
+def test_old_rows_are_found_wherever_they_stand(ledger: Ledger, make_record: Callable[..., Record]) -> None:
+    """Rows that came in late, by an import, and those of the archive are old, too; sums of old rows are not."""
+    now = datetime.now(UTC)
+    store = runtime().store
+    store.append(make_record(started_at=now, input_tokens=1))
+    assert not upkeep.is_due(store, 30, now)
+    store.append(make_record(started_at=now - timedelta(days=90), input_tokens=2))
+    assert upkeep.is_due(store, 30, now)
+    upkeep.archive(store, now - timedelta(days=40))
+    assert [row["input_tokens"] for row in ledger.rows()] == [1]
+    assert upkeep.is_due(_read(ledger), 30, now)
+    upkeep.retain(store, 30, now)
+    assert not upkeep.is_due(store, 30, now)
+    assert _read(ledger).totals().sums().input_tokens == 3
+
+
 def test_forget_a_user(months: list[Record], ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing of hers is left in any file of the ledger; the others' rows are all there; it says what it did."""
     main(["archive", "--before", "2026-08"])
