@@ -27,6 +27,7 @@ _BLANK: Final = b" \t\r\n"
 _FIRST_KEYS: Final = {"v", "kind", "id", "started_at"}
 _BEGINS_AS_RECORD: Final = re.compile(rb'\{\s*"v"\s*:\s*\d')
 _SHORTEST_RECORD: Final = b'{"v":'
+_UNDONE: Final = b'}\n]\n"v":'  # a write that failed, whose end was mended, and whose rest could not be cut off
 AROUND: Final = _BLANK + b","
 _CHUNK: Final = 1 << 20
 LONGEST: Final = 1 << 25
@@ -97,6 +98,10 @@ def find_end(read: Callable[[int, int], bytes], size: int) -> End | None:
 
 def _behind_whole_records(data: bytes, start: int) -> End | None:
     """Behind the last line that is a whole record; what follows it is torn."""
+    undone = data.find(_UNDONE)
+    if undone >= 0:
+        at = undone + 1
+        return End(start + at, BETWEEN, data[at:].strip(_BLANK + b",]"))
     cut = len(data)
     while True:
         line_start = data.rfind(b"\n", 0, cut) + 1

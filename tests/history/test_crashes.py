@@ -96,6 +96,47 @@ def test_a_failing_disk(fault: str, history: Opened, path: Path) -> None:
     assert ("can't be written" in done.stderr) == (name != "ftruncate" and "retval" not in fault)
 
 
+_APPENDS_BEYOND_ITS_LIMIT = """
+import json, resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from nbtokens.history.store import Store
+from nbtokens.record import Record
+
+store = Store(Path(sys.argv[1]), lambda told: None)
+path = store.journal.path
+def append(number):
+    store.append(Record(v=1, kind="call", id=str(number), started_at=datetime.now(UTC), operation="x" * 200))
+for number in range(3):
+    append(number)
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, hard))
+for number in range(3, 8):
+    append(number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 900, hard))  # three of the five that wait, and a part
+store.flush()
+print(store.waiting, store.totals().sums().calls)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+append(8)
+print(store.waiting, [int(row["id"]) for row in json.loads(path.read_bytes())])
+"""
+
+
+@pytest.mark.parametrize("prefix", [(), ("-e", "inject=ftruncate:error=EIO:when=6")], ids=["cut", "not cut"])
+def test_written_in_part(prefix: tuple[str, ...], history: Opened) -> None:
+    """A write that the system takes a part of only is undone; if even that fails, the next append mends the file."""
+    if prefix and not _may_inject():
+        pytest.skip("strace is missing, or may not trace here")
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", *prefix] if prefix else []
+    done = subprocess.run(
+        [*command, sys.executable, "-c", _APPENDS_BEYOND_ITS_LIMIT, str(history.folder)],
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["5 8", f"0 {list(range(9))}"], done.stderr
+    assert len(list(history.folder.glob("usage_history.torn-*"))) == bool(prefix)
+
+
 _WRITES_ANEW = """
 import sys
 from pathlib import Path
