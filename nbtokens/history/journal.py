@@ -57,6 +57,8 @@ class Journal:
         self._file = LockedFile(self.path, lambda: make_folder(folder), self._opened)
         self._left_at = -1
         self.set_aside: list[Path] = []
+        self.wrote = False
+        """Whether the last `append` has written its records, though it may have been interrupted behind that."""
 
     def append(self, lines: list[bytes], timeout: float = 0.05) -> Span | None:
         """Put records, already encoded, at the end of the file: one write over its closing bracket.
@@ -72,6 +74,7 @@ class Journal:
             OSError: the file can't be written. It is left as it was.
             HistoryError: the file is there, but is not a usage history. It is not touched.
         """
+        self.wrote = False
         file = self._file
         status = file.acquire(timeout)
         if status is None:
@@ -88,11 +91,12 @@ class Journal:
                     _write_rest(file.descriptor, data, at)
                 if self._durable:
                     os.fsync(file.descriptor)
+                self._left_at = at + len(data)
+                self.wrote = True
             except BaseException:  # all or nothing, also where the user interrupts
-                self._left_at = -1
+                self._left_at, self.wrote = -1, False
                 _undo(file.descriptor, at, size)
                 raise
-            self._left_at = at + len(data)
         finally:
             file.release()
         return at, self._left_at - len(_TAIL)

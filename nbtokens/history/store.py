@@ -77,8 +77,9 @@ class Store:
                 self._wait(line, record)
                 self._tell(_why(error, self.folder))
                 return
-            except BaseException:  # interrupted; nothing was written
-                self._wait(line, record)
+            except BaseException:  # interrupted
+                if not self.journal.wrote:
+                    self._wait(line, record)
                 raise
             if span is None:
                 self._wait(line, record)
@@ -202,6 +203,11 @@ class Store:
         except (OSError, HistoryError) as error:
             self._tell(_why(error, self.folder))
             return
+        except BaseException:  # interrupted
+            if self.journal.wrote:
+                self._waiting.clear()
+                self._waiting_records.clear()
+            raise
         if span is None:
             return
         self._counted.written.append((*span, list(self._waiting_records)))

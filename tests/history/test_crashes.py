@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from ledgers import ROOT
 
+from nbtokens.history.journal import Journal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -204,6 +206,34 @@ def test_interrupted_while_it_writes(
     assert history.ids() == [first.id]
     history.store.append(third)
     assert history.ids() == [first.id, second.id, third.id]
+
+
+def test_interrupted_behind_the_write(
+    history: Opened, make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt after the record is in the file doubles nothing; so it is with records that had waited."""
+    file = history.store.journal._file
+
+    def interrupted() -> None:
+        real()
+        monkeypatch.setattr(file, "release", real)
+        raise KeyboardInterrupt
+
+    real = file.release
+    records = [make_record() for _ in range(4)]
+    monkeypatch.setattr(file, "release", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        history.store.append(records[0])
+    with Journal(history.folder).locked():
+        history.store.append(records[1])
+        history.store.append(records[2])
+    monkeypatch.setattr(file, "release", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        history.store.flush()
+    history.store.append(records[3])
+    assert history.store.waiting == 0
+    assert history.ids() == [record.id for record in records]
+    assert history.store.totals().sums().calls == 4
 
 
 def test_durable_means_on_the_disk(history: Opened, path: Path) -> None:
