@@ -1,4 +1,4 @@
-"""What the demo's tests share: the simulated model, the real one, and small notebooks."""
+"""What the demo's tests share: the real model, and small notebooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from nbtokens.demo import local_model, simulated_model
+from nbtokens.demo import local_model
 from nbtokens.demo.notebook_file import NotebookFile, given_notebook
 
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nbtokens.demo.endpoint import Endpoint
-
-
-@pytest.fixture(scope="session")
-def simulated() -> Iterator[Endpoint]:
-    with simulated_model.serve(speed=None) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,8 @@ def test_built_from_its_source(tmp_path: Path) -> None:
     copy = tmp_path / "anywhere" / "labextension"
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("node_modules", "lib"))
     (tmp_path / "anywhere" / "nbtokens").mkdir()
-    for command in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
+    install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000"]
+    for command in (install, ["run", "build"]):
         done = subprocess.run([npm, *command], cwd=copy, capture_output=True, text=True, timeout=170, check=False)
         said = done.stdout + done.stderr
         if done.returncode and any(error in said for error in _UNREACHABLE):

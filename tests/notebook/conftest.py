@@ -1,4 +1,4 @@
-"""What the notebook's tests share: a shell in this process, kernels, and a simulated model with clients that ask it."""
+"""What the notebook's tests share: a shell in this process, a kernel, and clients of the simulated model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from running import PRICES, Kernel, Shell
 from traitlets.config import Config
 
 import nbtokens
-from nbtokens.demo import simulated_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +35,6 @@ def ask(text="hi"):
 async def aask(text="hi"):
     return await agpt.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": text}])
 """
-
-
-@pytest.fixture(scope="session")
-def simulated() -> Iterator[Endpoint]:
-    with simulated_model.serve(speed=None) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture(scope="session")

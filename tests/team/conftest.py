@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,25 +25,27 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[PostgreSQL]:
     """A server that all tests share; each has a database of its own."""
-    folder = new_folder()
-    try:
-        running = PostgreSQL(folder)
-        running.start()
-        yield running
-        running.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with _running() as cluster:
+        yield cluster
 
 
 @pytest.fixture
 def own_cluster() -> Iterator[PostgreSQL]:
     """A server that a test may kill."""
+    with _running() as cluster:
+        yield cluster
+
+
+@contextmanager
+def _running() -> Iterator[PostgreSQL]:
     folder = new_folder()
     try:
         running = PostgreSQL(folder)
-        running.start()
-        yield running
-        running.stop()
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
