@@ -108,6 +108,9 @@ class Budgets:
         if not limits:
             return 0.0
         expected = self._expect()(exchange)
+        for scope in exchange.place.scopes:
+            if hasattr(scope, "expect"):  # the row of a loop, which ends before a call that would be stopped
+                scope.expect(expected)
         with self._lock:
             pause = max(self._ask(limit, exchange.place, expected) for limit in limits)
             if not pause:

@@ -10,7 +10,8 @@ from nbtokens.amounts import count, speed, usd
 from nbtokens.context import current_place, pop_operation, push_operation
 from nbtokens.errors import NbtokensError
 from nbtokens.guard import guarded
-from nbtokens.limits import BudgetExceeded
+from nbtokens.limits import Amounts, BudgetExceeded
+from nbtokens.reports.hidden import hide_money, hiding
 from nbtokens.runtime import runtime
 from nbtokens.tally import Tally
 
@@ -27,11 +28,16 @@ _FORMAT: Final = "{{l_bar}}{{bar}}| {{n_fmt}}/{{total_fmt}} [{{elapsed}}<{{remai
 class Step:
     """The calls of one row. They may end after the next row has begun, in tasks and threads."""
 
-    __slots__ = ("_lock", "calls", "cost", "unpriced")
+    __slots__ = ("_lock", "calls", "cost", "expected", "unpriced")
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock
         self.cost, self.calls, self.unpriced = Decimal(0), 0, 0
+        self.expected = Amounts()
+
+    def expect(self, used: Amounts) -> None:
+        """A call is about to be sent, and a limit was asked about it with this estimate; the latest is kept."""
+        self.expected = used
 
     def add(self, record: Record) -> None:
         """Take a call in."""
@@ -121,11 +127,12 @@ class Track(Tally, Generic[T]):
 
         return tqdm(total=self._total, desc=self._desc, bar_format=_FORMAT.format(text=self.text(0)))
 
-    def text(self, done: int) -> str:
+    def text(self, done: int, *, end: bool = False) -> str:
         """What stands behind the bar: cost so far and expected, speed, calls, failures.
 
         Args:
             done: how many rows of this loop are done.
+            end: whether the loop is over; then it says what has stopped it.
         """
         sums, cost = self.sums, self.cost_usd
         parts = [usd(cost)]
@@ -136,20 +143,27 @@ class Track(Tally, Generic[T]):
         parts.append(f"{count(sums.calls)} calls")
         if sums.failed_calls:
             parts.append(f"{count(sums.failed_calls)} failed")
-        return ", ".join(parts)
+        said = ", ".join(parts) + (f" ({self.stopped})" if end and self.stopped else "")
+        return hide_money(said) if hiding.on else said
 
     def reason_to_stop(self) -> str | None:
-        """Why the next row should not begin: it would pass a budget, if it costs what rows have cost on average."""
+        """Why the next row should not begin: it would pass a budget, if it costs what rows have cost on average.
+
+        For limits that stop calls, it is also taken to cost at least what the latest call was estimated at: the limit
+        would stop that call itself, in the middle of the row.
+        """
         rows = len(self.steps)
         sums = self.sums
         usual = sums.cost_usd / rows if rows else Decimal(0)
         if self._budget is not None and (sums.cost_usd + usual > self._budget or sums.cost_usd >= self._budget):
             return f"stopped: {usd(sums.cost_usd)} of {usd(self._budget)} are spent"
         budgets = runtime().budgets
+        latest = self.steps[-1].expected if rows else Amounts()
         for limit in budgets.limits:
             spent = budgets.spent(limit, current_place())
+            usual = max(usual, latest.cost_usd or usual)
             money = (spent.cost_usd or Decimal(0)) + usual
-            tokens = spent.tokens + (sums.total_tokens / rows if rows else 0)
+            tokens = spent.tokens + max(sums.total_tokens / rows if rows else 0, latest.tokens)
             over = (limit.cost_usd is not None and usual and money > limit.cost_usd) or (
                 limit.tokens is not None and rows and tokens > limit.tokens
             )
@@ -226,8 +240,7 @@ class _Loop(Generic[T]):
         self._ended = True
         self._leave()
         if self._bar is not None:
-            stopped = f" ({self._track.stopped})" if self._track.stopped else ""
-            self._bar.bar_format = _FORMAT.format(text=self._track.text(len(self._steps)) + stopped)
+            self._bar.bar_format = _FORMAT.format(text=self._track.text(len(self._steps), end=True))
             self._bar.refresh()
             self._bar.close()
         self._track.write_costs(self._steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from IPython.core.error import UsageError
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from nbtokens.reports.report import Report
     from nbtokens.views import History
+
+
+_OF_SESSIONS: Final = ("check", "cost", "scores", "stats", "validate", "whatif")
+"""The questions that may be asked of one session."""
 
 
 def ask(line: str, others: Iterable[str], history: History, presented: Callable[[Report], Report]) -> Report | None:
@@ -44,7 +48,7 @@ def ask(line: str, others: Iterable[str], history: History, presented: Callable[
             close = difflib.get_close_matches(name, [*others, *QUESTIONS, *CHORES], n=1)
             hint = f"Did you mean `%tokens {close[0]}`?" if close else "See `%tokens help`."
             raise UsageError(f"%tokens has no {name!r}. {hint}")
-        arguments = parse(f"%tokens {name}", question, words)
+        arguments = parse(f"%tokens {name}", question, _in_full(name, words))
         report = presented(question.answer(arguments, history).report)
     except (NbtokensError, ValueError) as error:
         raise UsageError(f"%tokens {line.split(maxsplit=1)[0]}: {error}") from error
@@ -58,6 +62,12 @@ def _do(name: str, words: list[str]) -> None:
     parser = words_parser(f"%tokens {name}", CHORES[name])
     CHORES[name].add_arguments(parser)
     CHORES[name].run(parser.parse_args(words))
+
+
+def _in_full(name: str, words: list[str]) -> list[str]:
+    """A last word `session` stands for `--session this`, as it does behind `%tokens cells`."""
+    short = name in _OF_SESSIONS and words[-1:] == ["session"] and words[-2:-1] != ["--session"]
+    return [*words[:-1], "--session", "this"] if short else words
 
 
 def _ask_team(words: list[str], presented: Callable[[Report], Report]) -> Report | None:

@@ -22,7 +22,7 @@ from nbtokens.notebook.short_errors import restore, shorten
 from nbtokens.notebook.timeline import Timeline
 from nbtokens.reports.cells import by_cell, cells_report
 from nbtokens.reports.footer import footer
-from nbtokens.reports.hidden import without_money
+from nbtokens.reports.hidden import hide_money, hiding, without_money
 from nbtokens.reports.overview import cell_report
 from nbtokens.reports.report import Report
 from nbtokens.runtime import runtime
@@ -48,6 +48,8 @@ class Extension:
         self.runtime = runtime()
         self.cells = Cells(shell, self.runtime.config.root)
         self.preferences = NbTokens(parent=shell)
+        self.preferences.observe(self._hide_cost, "hide_cost")
+        self._hide_cost(None)
         self._options: CellOptions | None = None
         self._limited = ExitStack()
         self._depth = 0
@@ -93,6 +95,7 @@ class Extension:
         self.shell.events.unregister("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.remove(without_magic)
         restore()
+        hiding.on = False
         magics = self.shell.magics_manager
         magics.registry.pop(TokensMagics.__name__, None)
         self.shell.configurables[:] = [
@@ -198,6 +201,9 @@ class Extension:
             if limit.per != "minute"
         ]
 
+    def _hide_cost(self, _: object) -> None:
+        hiding.on = self.preferences.hide_cost
+
     def figures_changed(self) -> None:
         """What is shown is to be shown anew, though no call was made."""
         self.runtime.activity.changed()
@@ -230,7 +236,8 @@ class Extension:
 
     def _show_notices(self) -> None:
         while self.runtime.notices:
-            print(f"nbtokens: {self.runtime.notices.pop(0)}")  # noqa: T201 - once, and only where something is wrong
+            notice = self.runtime.notices.pop(0)
+            print(f"nbtokens: {hide_money(notice) if self.preferences.hide_cost else notice}")  # noqa: T201 - once, and only where something is wrong
 
 
 def _show(thing: object) -> None:

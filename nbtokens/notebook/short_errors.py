@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.limits import BudgetExceeded
+from nbtokens.reports.hidden import hide_money, hiding
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -27,7 +28,7 @@ def shorten(shell: InteractiveShell) -> None:
         lines: list[str] = shell.InteractiveTB.structured_traceback(
             type(error), error, own_lines(error.__traceback__), tb_offset=0
         )
-        return lines
+        return [hide_money(line) for line in lines] if hiding.on else lines
 
     hook: Any = rendered
     setattr(BudgetExceeded, _HOOK, hook)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.selection import Selection, point_in_time
+from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
     import argparse
@@ -17,8 +18,9 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--since", metavar="WHEN", help="from then on: 7d, 12h, 2w ago, or a UTC date or time")
     group.add_argument("--until", metavar="WHEN", help="before then")
     group.add_argument("--run", metavar="ID", help="of this run_id")
-    for name in ("model", "operation", "user", "notebook", "session"):
+    for name in ("model", "operation", "user", "notebook"):
         group.add_argument(f"--{name}", metavar="NAME", help=f"of this {name}")
+    group.add_argument("--session", metavar="ID", help="of this session; `this` is the one that asks")
 
 
 def selection(arguments: argparse.Namespace) -> Selection:
@@ -36,5 +38,5 @@ def selection(arguments: argparse.Namespace) -> Selection:
         operation=arguments.operation,
         user=arguments.user,
         notebook=arguments.notebook,
-        session=arguments.session,
+        session=runtime().session.id if arguments.session == "this" else arguments.session,
     )

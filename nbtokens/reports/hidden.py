@@ -11,6 +11,16 @@ from nbtokens.reports.report import Layout, Part, Report, Table
 HIDDEN: Final = "•••"
 """What stands where an amount of money stood."""
 
+
+class Hiding:
+    """Whether this process's user hides money in what is shown."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+
+hiding: Final = Hiding()
+
 _AMOUNT: Final = re.compile(r"-?\$-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 

@@ -106,6 +106,17 @@ def test_help(name: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[
     assert first in " ".join(nbtokens_command(name, "--help").split())
 
 
+def test_of_this_session(shell: InteractiveShell) -> None:
+    """A last word `session` asks for this session's calls alone, as `--session this` does."""
+    nbtokens.record(model="gpt-5", input_tokens=1_000, output_tokens=10)
+    nbtokens.record(model="gpt-5", input_tokens=1_000, output_tokens=10)
+    for words in ("whatif gpt-5-mini session", "whatif gpt-5-mini --session this"):
+        [one] = shell.run_line_magic("tokens", words).data["models"]
+        assert (one["used"], one["calls"]) == ("gpt-5", 2)
+    assert len(shell.run_line_magic("tokens", "whatif gpt-5-mini").data["models"]) > 1
+    assert shell.run_line_magic("tokens", "stats session").data["calls"] == 2
+
+
 def test_money_can_be_hidden(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     """Where the user hides money, answers show none, in any format that people read."""
     shell.run_cell("%tokens hide-cost").raise_error()

@@ -63,6 +63,11 @@ def test_the_error_is_short(shell: Shell) -> None:
     assert "site-packages" not in shown
     assert "budgets.py" not in shown
     assert len(shown.splitlines()) < 25
+    shell("%tokens hide-cost")
+    shell("%tokens budget 0")
+    shown = shell("gpt.embeddings.create(model='simulated-model', input='hi')", fails=True).out
+    assert "has used ••• of •••" in shown
+    assert "$" not in shown
     shell("%unload_ext nbtokens")
     assert not hasattr(nbtokens.BudgetExceeded, "_render_traceback_")
 

@@ -14,6 +14,7 @@ import pytest
 
 import nbtokens
 from nbtokens.context import current_place
+from nbtokens.reports.hidden import hiding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -211,6 +212,29 @@ def test_a_call_that_the_budget_stops(recording: Ledger, simulated: Endpoint) ->
         with pytest.raises(ValueError, match="mine"), nbtokens.track([1]):  # noqa: PT012
             message = "mine"
             raise ValueError(message)
+
+
+def test_it_stops_between_rows(recording: Ledger, simulated: Endpoint) -> None:
+    """A row whose call a limit would stop, by the call's own estimate, does not begin: no error, and no `with`."""
+    with openai.OpenAI(base_url=f"{simulated.base_url}/v1", api_key="none") as client, nbtokens.budget(tokens=1_500):
+        bar = nbtokens.track(range(50))
+        for n in bar:
+            message = {"role": "user", "content": f"question {n}"}
+            client.chat.completions.create(model="m", messages=[message], max_completion_tokens=1_000)
+    assert bar.stopped is not None
+    assert "near its limit of 1,500 tokens per session" in bar.stopped
+    assert 1 < len(recording.rows()) == len(bar.steps)
+
+
+def test_hidden_money(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the user hides money, the bar shows none, not in its reason to stop either."""
+    monkeypatch.setattr(hiding, "on", True)
+    for _ in nbtokens.track([1] * 10, budget=3.5):
+        spend(1)
+    said = capsys.readouterr().err
+    assert "3/10" in said
+    assert "$" not in said
+    assert "stopped: ••• of ••• are spent" in said
 
 
 def test_a_source_that_fails() -> None:
