@@ -63,7 +63,9 @@ if what == "read_json":
 elif what == "frame":
     History(Store(folder, print)).frame()
 elif what == "decode":
-    from nbtokens.record import decode
+    import msgspec
+    from nbtokens.record import Record
+    decode = msgspec.json.Decoder(Record).decode
     with (folder / "usage_history.json").open("rb") as file:
         for line in file:
             if line.startswith(b"{"):
@@ -167,10 +169,11 @@ def opens(folder: Path) -> None:
     """Measure opening and adding up."""
     (folder / "totals_checkpoint.json").unlink(missing_ok=True)
     decoded, ours = in_a_process(folder, "decode"), in_a_process(folder, "keep")
-    floor = f"{decoded[0]:.2f} s, {decoded[2]:.0f} MB"
-    line("open + totals, no checkpoint", f"{ours[0]:.2f} s, {ours[2]:.0f} MB", floor, "<= 2 s, <= 100 MB")
+    floor = f"{decoded[1]:.2f} s, {decoded[2]:.0f} MB"
+    times = f"<= 2 s, <= 100 MB; {ours[1] / decoded[1]:.2f} x the floor"
+    line("open + totals, no checkpoint, CPU", f"{ours[1]:.2f} s, {ours[2]:.0f} MB", floor, times)
     kept = in_a_process(folder, "totals")
-    line("open + totals, with a checkpoint", f"{kept[0] * 1000:.0f} ms, {kept[2]:.0f} MB", floor, "<= 50 ms")
+    line("open + totals, with a checkpoint, CPU", f"{kept[1] * 1000:.0f} ms, {kept[2]:.0f} MB", floor, "<= 50 ms")
 
 
 def summary(folder: Path) -> None:

@@ -175,7 +175,8 @@ class Session:
 
     def records(self) -> Iterator[Record]:
         """The records, oldest first, read from the history."""
-        return filter(self.holds, self._store().records())
+        for columns in self._store().columns():
+            yield from filter(self.holds, columns.where("session", self.id.__eq__).records())
 
     def holds(self, record: Record) -> bool:
         """Whether a record is one of this session's."""

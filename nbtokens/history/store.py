@@ -172,7 +172,10 @@ class Store:
 
     def ids(self) -> set[str]:
         """The ids of all rows in the files, of whatever kind."""
-        return {record.id for record in itertools.chain(self.archive.rows(), self.journal.records())}
+        from nbtokens.history.plain import columns_in  # noqa: PLC0415 - numpy, not on a call's path
+
+        ids = {record.id for record in self.archive.rows()}
+        return ids.union(*(columns.values("id") for columns in columns_in(self.journal.path)))
 
     def write_summary(self, text: str) -> None:
         """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
