@@ -37,6 +37,11 @@ def count(number: float | None) -> str:
     return NOT_KNOWN if number is None else f"{round(number):,}"
 
 
+def number_of(number: int, thing: str) -> str:
+    """How many of something: `1 call`, `1,234 calls`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def seconds(duration: float | None) -> str:
     """A duration: `0.042 s`, `3.2 s`, `2 min 05 s`."""
     if duration is None:

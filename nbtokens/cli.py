@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NoReturn
 
 from nbtokens._version import __version__
 from nbtokens.commands import COMMANDS
@@ -20,12 +22,24 @@ _EXIT_ERROR = 2
 _EXIT_INTERRUPTED = 130
 
 
+class _Commands(argparse.ArgumentParser):
+    """Names the closest command where there is none of a name."""
+
+    def error(self, message: str) -> NoReturn:
+        asked = re.match(r"argument COMMAND: invalid choice: '([^']*)'", message)
+        close = difflib.get_close_matches(asked[1], COMMANDS, n=1) if asked is not None else []
+        if asked is not None:
+            hint = f"did you mean {close[0]!r}?" if close else "`nbtokens --help` lists them all"
+            message = f"there is no command {asked[1]!r}; {hint}"
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line, with a part for each command."""
-    top = argparse.ArgumentParser(prog="nbtokens", description="What the LLM calls of your notebooks cost.")
+    top = _Commands(prog="nbtokens", description="What the LLM calls of your notebooks cost.")
     top.add_argument("--version", action="version", version=f"nbtokens {__version__}")
     top.add_argument("--team", action="store_true", help="ask the team's database; alone: what the team used")
-    parts = top.add_subparsers(dest="command", metavar="COMMAND")
+    parts = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
     for name, command in COMMANDS.items():
         text = inspect.getdoc(command) or ""
         part = parts.add_parser(

@@ -18,6 +18,7 @@ _NO_CHAT: Final = re.compile(
     r"audio|realtime|image|tts|transcri|speech|whisper|search|embed|live|preview|codex|computer|moderat|guard|ocr|"
     r"instruct|deep-research|vision|robotics|veo|imagen|:batch"
 )
+_MAKERS: Final = ("openai", "anthropic", "google", "mistral", "cohere", "deepseek", "x-ai")
 _GENERATION: Final = re.compile(r"[a-z-]*\d+(?:\.\d+)?|[a-z]+")
 _FAMILY: Final = re.compile(r"[a-z]+")
 
@@ -110,8 +111,15 @@ def _find(name: str, provider: str | None) -> tuple[Provider, ModelInfo] | None:
             name.lower(), None, genai_id(provider) if provider else None, None
         )
     except LookupError:
-        return None
+        return None if provider else _of_any_provider(name.lower())
     return found
+
+
+def _of_any_provider(name: str) -> tuple[Provider, ModelInfo] | None:
+    """A model whose name alone does not tell its provider, as names of embeddings don't: its maker's before others'."""
+    found = {provider.id: (provider, model) for provider in _snapshot().providers
+             for model in provider.models if model.id == name}  # fmt: skip
+    return next((found[one] for one in (*_MAKERS, *found) if one in found), None)
 
 
 def _facts(provider: Provider, model: ModelInfo) -> ModelFacts:

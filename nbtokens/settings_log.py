@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nbtokens.analysis.user_settings import HIDDEN, Named, named_settings
 from nbtokens.guard import guarded
 from nbtokens.model_facts import facts_of
+from nbtokens.output_limits import output_limit
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,9 +34,11 @@ def _line(one: Named) -> str:
     if facts is None:
         return f"Model: {one.name} = {one.value}: context window, output limit and price not known"
     window = f"{facts.context_window:,} tokens" if facts.context_window else "not known"
+    limit = output_limit(facts.model)
+    longest = f"{limit:,} tokens" if limit else "not known"
     price = facts.prices[-1] if facts.prices else None
     cost = f"{_usd(price.input)} in, {_usd(price.output)} out per million tokens" if price else "price not known"
-    return f"Model: {one.name} = {one.value}: context window {window}, output limit not known, {cost}"
+    return f"Model: {one.name} = {one.value}: context window {window}, output limit {longest}, {cost}"
 
 
 def _usd(amount: Decimal | None) -> str:

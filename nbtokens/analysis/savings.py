@@ -91,8 +91,8 @@ def _of_cut_off(cut_off: Mapping[str, Some]) -> Iterator[Saving]:
     for where, some in cut_off.items():
         if some.calls >= LEAST_CALLS:
             advice = (
-                f"{some.calls:,} answers were cut off at max_tokens, from $0.00 (all of them served as they are) to "
-                f"{usd(some.cost)} (none did): raise max_tokens, or ask for shorter answers."
+                f"{some.calls:,} answers were cut off at max_tokens; of what they cost, nothing was wasted if all "
+                "served as they are, and all of it if none did: raise max_tokens, or ask for shorter answers."
             )
             yield Saving("truncated", where, some.calls, some.cost, at_most=True, advice=advice)
 

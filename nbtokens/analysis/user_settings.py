@@ -52,7 +52,7 @@ def named_settings(settings: object) -> list[Named]:
     """
     found = []
     for name, value in _leaves(settings, "", 0, set()):
-        last = name.rpartition(".")[2]
+        last = next((part for part in reversed(name.split(".")) if not part.isdecimal()), name)  # not a place in a list
         secret = _SECRET_NAME.search(last) is not None
         kind = next((kind for kind, pattern in _KINDS if pattern.search(last)), None)
         if kind is not None:

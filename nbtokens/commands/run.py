@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbtokens
 from nbtokens.errors import NbtokensError
+from nbtokens.questions.in_code import session_report
+from nbtokens.reports.as_json import as_json
 from nbtokens.terminal import complain
 
 
@@ -21,8 +23,9 @@ class Run:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare -v, the script, and what is the script's own."""
+        """Declare -v, --json, the script, and what is the script's own."""
         parser.add_argument("-v", "--verbose", action="store_true", help="print the token usage report at the end")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures to a file")
         parser.add_argument("script", type=Path, metavar="SCRIPT.py", help="the script")
         parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="its own arguments")
 
@@ -40,6 +43,16 @@ class Run:
             if arguments.verbose:
                 sys.stdout.flush()
                 nbtokens.report(detailed=True)
+            if arguments.json is not None:
+                _write(arguments.json)
+
+
+def _write(path: Path) -> None:
+    """Write the figures of this process's calls, whatever became of the script."""
+    try:
+        path.write_text(f"{as_json(session_report(detailed=True))}\n", encoding="utf-8")
+    except OSError as error:
+        raise NbtokensError(f"the report can't be written to {path}: {error.strerror or error}") from error
 
 
 def _execute(script: Path) -> int:

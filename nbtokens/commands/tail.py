@@ -10,7 +10,7 @@ from nbtokens.amounts import count, local_time, seconds, usd
 from nbtokens.record import encode
 from nbtokens.reports.figures import status_of
 from nbtokens.runtime import runtime
-from nbtokens.terminal import say
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LONGEST_USUAL_LINE: Final = 2_000
 _EVERY: Final = 0.2
+_NAME: Final = 20
+_NUMBER: Final = 7
 
 
 class Tail:
@@ -44,6 +46,8 @@ class Tail:
                 first.append(record)
         for record in first:
             say(write(record))
+        if not first and arguments.n > 0 and not arguments.json:
+            complain("No calls are recorded yet.")
         if arguments.follow:
             _follow(journal, offset, write)
         return 0
@@ -68,12 +72,12 @@ def _as_json(record: Record) -> str:
 def _as_text(record: Record) -> str:
     parts = (
         local_time(record.started_at),
-        record.model or record.request_model or "?",
-        record.operation or record.call_type or "-",
-        f"{count(record.input_tokens or 0)} in",
-        f"{count(record.output_tokens or 0)} out",
-        usd(record.cost_usd),
-        seconds(record.duration_s),
+        f"{record.model or record.request_model or '?':{_NAME}}",
+        f"{record.operation or record.call_type or '-':{_NAME}}",
+        f"{count(record.input_tokens or 0):>{_NUMBER}} in",
+        f"{count(record.output_tokens or 0):>{_NUMBER}} out",
+        f"{usd(record.cost_usd) if record.cost_usd is not None or record.status != 'error' else '':>10}",
+        f"{seconds(record.duration_s):>{_NUMBER}}",
         status_of(record),
     )
     return "  ".join(parts)

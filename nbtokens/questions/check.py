@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nbtokens.analysis.flag import KINDS
 from nbtokens.analysis.scores import averages, low_scores, scores_of
 from nbtokens.questions.asking import Answer
+from nbtokens.questions.closest import check_names
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.flags import flags_report
 from nbtokens.runtime import runtime
@@ -44,6 +45,8 @@ class Check:
         which, seen = selection(arguments), Seen(limits.near_limit)
         for columns in history.columns(which, FIELDS):
             seen.look(columns)
+        if not seen.count:
+            check_names(which, history)
         flags = flags_of(seen, limits)
         if limits.scores:
             scores = scores_of(history.scored())

@@ -11,6 +11,7 @@ from nbtokens.analysis.spending import spending_of
 from nbtokens.history.totals import Totals
 from nbtokens.model_facts import siblings
 from nbtokens.questions.asking import Answer
+from nbtokens.questions.closest import check_names
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.spending import spending_report
 from nbtokens.runtime import runtime
@@ -47,6 +48,8 @@ class Cost:
             if known is None:
                 adding.add(columns)
         adding.end()
+        if not totals.sums().calls:
+            check_names(which, history)
         spending = spending_of(totals, datetime.now(UTC).date())
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)

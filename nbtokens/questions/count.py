@@ -55,8 +55,11 @@ class Estimate:
         """Tokens, cost and time, with the range from short answers (p50) to long ones (p95)."""
         if arguments.model is None:
             raise NbtokensError("say which model: --model NAME")
+        if arguments.times < 1 or (arguments.output or 0) < 0:
+            raise NbtokensError("--times is 1 or more, --output 0 or more tokens")
         tokens = _tokens(_text(arguments), arguments.model)
         facts = facts_of(arguments.model)
+        provider = facts.provider if facts is not None else None
         stats = history.stats(arguments.model, arguments.operation)
         usual, speed = stats["output_tokens"], stats["tokens_per_second"]["p50"]
         lengths = [arguments.output] * 2 if arguments.output is not None else [usual["p50"], usual["p95"]]
@@ -67,7 +70,7 @@ class Estimate:
         meter.wait_for_prices(_WAIT)
         for length in lengths:
             usage = Usage(input_tokens=tokens, output_tokens=round(length))
-            price = meter.price(Order((arguments.model,), usage, datetime.now(UTC))).total
+            price = meter.price(Order((arguments.model,), usage, datetime.now(UTC), provider=provider)).total
             cost: Decimal | None = None if price is None else price * arguments.times
             took = None if not speed else length / speed * arguments.times
             data.append({"output_tokens": round(length), "cost_usd": cost, "seconds": took})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count
-from nbtokens.errors import NbtokensError
-from nbtokens.model_facts import facts_of, known_models
+from nbtokens.model_facts import facts_of
+from nbtokens.output_limits import output_limit
 from nbtokens.questions.asking import Answer
+from nbtokens.questions.closest import no_price
 from nbtokens.reports.report import Part, Report, Table
 from nbtokens.runtime import runtime
 
@@ -39,9 +39,7 @@ class Prices:
         own = settings.prices.get(name) or settings.prices.get(arguments.model)
         facts = facts_of(name, arguments.provider)
         if facts is None and own is None:
-            close = difflib.get_close_matches(name, known_models(), n=3)
-            hint = f"the closest are {', '.join(close)}" if close else "put its price into [tool.nbtokens.prices]"
-            raise NbtokensError(f"no price of {name!r} is known; {hint}")
+            raise no_price(name)
         return Answer(_report(arguments.model, facts, own))
 
 
@@ -56,13 +54,16 @@ def _report(name: str, facts: ModelFacts | None, own: UserPrice | None) -> Repor
     if facts is not None:
         window = f"{count(facts.context_window)} tokens" if facts.context_window else "not known"
         note = ", deprecated by the provider" if facts.deprecated else ""
-        parts.append(f"{facts.name}, {facts.provider}/{facts.model}{note}. Context window: {window}.")
+        limit = output_limit(facts.model)
+        longest = f"{count(limit)} tokens" if limit else "not known"
+        named = f"{facts.name}, {facts.provider}/{facts.model}{note}"
+        parts.append(f"{named}. Context window: {window}. Longest answer: {longest}.")
         rows = tuple(
             (one.when or "always", *map(_price, (one.input, one.output, one.cache_read, one.cache_write)))
             for one in facts.prices
         )
         parts.append(Table("USD per million tokens; the last row that applies holds", _COLUMNS, rows))
-        data |= asdict(facts)
+        data |= {**asdict(facts), "output_limit": limit}
     parts.append("Prices are genai-prices' own; tiers of long requests, batches and service tiers are not shown.")
     return Report(f"Prices of {name}", tuple(parts), data)
 

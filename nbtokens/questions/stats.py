@@ -8,6 +8,7 @@ from nbtokens.analysis.media import media_of
 from nbtokens.analysis.selection import KNOWN, Selection, in_totals
 from nbtokens.analysis.token_stats import TokenStats, stats_of_totals
 from nbtokens.questions.asking import Answer
+from nbtokens.questions.closest import check_dimension, check_names
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.token_stats import stats_report, with_media
 
@@ -37,7 +38,12 @@ class Stats:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The statistics, from totals where these can tell, else from the records."""
         which = selection(arguments)
-        report = stats_report(stats_of(history, which, arguments.by or USUAL))
+        stats = stats_of(history, which, arguments.by or USUAL)
+        if not stats.whole.every.calls:
+            check_names(which, history)
+        for by, groups in stats.by.items():
+            check_dimension(by, groups)
+        report = stats_report(stats)
         return Answer(with_media(report, media_of(history.columns(which))) if arguments.media else report)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.amounts import count, usd
+from nbtokens.amounts import NOT_KNOWN, count, usd
 from nbtokens.analysis.what_if import Elsewhere, what_if
-from nbtokens.errors import NbtokensError
 from nbtokens.model_facts import facts_of
 from nbtokens.questions.asking import Answer
+from nbtokens.questions.closest import no_price
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.reports.report import Report, Table
 from nbtokens.runtime import runtime
@@ -39,7 +39,7 @@ class WhatIf:
             provider, _, name = text.rpartition("/")
             facts = facts_of(name, provider or None)
             if facts is None and text not in own:
-                raise NbtokensError(f"no price of {text!r} is known; see `nbtokens prices MODEL`")
+                raise no_price(name)
             if facts is None or text in own:
                 models.append((text, None, None))
             else:
@@ -56,9 +56,11 @@ def _report(found: dict[tuple[str, str], Elsewhere]) -> Report:
         (
             *pair,
             count(one.calls),
-            usd(one.cost_usd),
-            usd(one.would_usd),
-            usd(one.would_usd - one.cost_usd).replace("$-", "-$"),
+            *(
+                (usd(one.cost_usd), usd(one.would_usd), usd(one.would_usd - one.cost_usd).replace("$-", "-$"))
+                if one.calls
+                else (NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)
+            ),
             count(one.left_out),
             count(one.too_long),
         )

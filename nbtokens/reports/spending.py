@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.amounts import NOT_KNOWN, count, usd
@@ -33,6 +34,8 @@ _WORDS: Final = {
 def spending_report(spending: Spending, savings: Sequence[Saving]) -> Report:
     """The report of what some calls cost."""
     sums = spending.sums
+    if not sums.calls and not sums.cache_hits:
+        return Report("LLM cost", ("No calls are recorded that this asks for.",), _data(spending, savings))
     parts: list[Part] = [Table("", ("what", ">USD"), _overall(sums))]
     parts += [by_table(f"By {name}", name, groups, f"(no {name})") for name, groups in spending.by.items()]
     parts += _going_on(spending.forecast)
@@ -45,16 +48,36 @@ def spending_report(spending: Spending, savings: Sequence[Saving]) -> Report:
 def _could_have_been_saved(savings: Sequence[Saving]) -> list[Part]:
     if not savings:
         return ["Nothing in the history shows how money could have been saved."]
-    shown, others = savings[:_MOST], savings[_MOST:]
-    rows = tuple(
-        (_WORDS[one.kind], one.where, count(one.calls), ("up to " if one.at_most else "") + usd(one.saved_usd))
-        for one in shown
+    kinds: dict[str, list[Saving]] = {}
+    for one in savings:
+        kinds.setdefault(one.kind, []).append(one)
+    dearest = sorted(kinds.items(), key=lambda kind: -sum(one.saved_usd for one in kind[1]))
+    summed = tuple(
+        (
+            _WORDS[kind],
+            count(len(of)),
+            count(sum(one.calls for one in of)),
+            _up_to(sum(one.saved_usd for one in of), of),
+        )
+        for kind, of in dearest
     )
-    parts: list[Part] = [Table("What could have been saved", ("by", "where", ">calls", ">USD"), rows)]
-    parts += [f"{_WORDS[one.kind]}, {one.where}: {one.advice}" for one in shown]
-    if others:
-        parts.append(f"({len(others):,} smaller ones are left out; --json has them all)")
+    rows = tuple(
+        (_WORDS[one.kind], one.where, count(one.calls), _up_to(one.saved_usd, [one])) for one in savings[:_MOST]
+    )
+    where = ("by", "where", ">calls", ">USD")
+    parts: list[Part] = [Table("What could have been saved", where, rows)]
+    if len(savings) > len(kinds):
+        heading = "The dearest places" if len(savings) > _MOST else "Where"
+        in_all = Table("What could have been saved", ("by", ">places", ">calls", ">USD"), summed)
+        parts = [in_all, Table(heading, where, rows)]
+    parts += [f"{_WORDS[kind]}, {of[0].where}: {of[0].advice}" for kind, of in dearest]
+    if len(savings) > len(kinds):
+        parts.append("This is said of the dearest place of each kind; --json says it of all.")
     return [*parts, "Each is worked out by itself; one call may be in several, so they don't add up."]
+
+
+def _up_to(amount: Decimal | int, of: Sequence[Saving]) -> str:
+    return ("up to " if any(one.at_most for one in of) else "") + usd(Decimal(amount))
 
 
 def _overall(sums: Sums) -> tuple[tuple[str, str], ...]:

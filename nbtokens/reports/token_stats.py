@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import NOT_KNOWN, count, seconds, usd
+from nbtokens.amounts import NOT_KNOWN, count, number_of, seconds, usd
 from nbtokens.reports.figures import cost_of
 from nbtokens.reports.report import Layout, Part, Report, Table
 
@@ -68,10 +68,9 @@ def _known_form(whole: Group, by_model: Groups) -> list[str]:
 
 
 def _model_line(name: str | None, group: Group) -> str:
-    return (
-        f"    {name or '(no model)'}: {group.ok.calls:,} calls, {count(group.average(group.ok.output_tokens))} "
-        f"avg tokens, {_two_digits(group.tokens_per_second)} tokens/sec"
-    )
+    tokens, speed = count(group.average(group.ok.output_tokens)), _two_digits(group.tokens_per_second)
+    calls = number_of(group.ok.calls, "call")
+    return f"    {name or '(no model)'}: {calls}, {tokens} avg tokens, {speed} tokens/sec"
 
 
 def _percentiles(summary: Mapping[str, Any], write: Any) -> str:  # noqa: ANN401 - number -> text
@@ -104,9 +103,13 @@ def _measure_rows(whole: Group) -> list[tuple[str, ...]]:
 
 
 def _by_table(by: str, groups: Groups) -> Table:
+    """A row for each group; of runs without any call there is a row only where operations are told apart."""
+    shown = {name: one for name, one in groups.items() if by == "operation" or one.every.calls or one.every.cache_hits}
+    of_runs = by == "operation" and any(group.every.runs for group in shown.values())
     rows = []
-    for name, group in groups.items():
+    for name, group in shown.items():
         every, ok = group.every, group.ok
+        used = every.runs - every.runs_without_calls
         rows.append(
             (
                 name if name is not None else f"(no {by})",
@@ -120,21 +123,23 @@ def _by_table(by: str, groups: Groups) -> Table:
                 _one_digit(group.average(ok.output_tokens)),
                 _two_digits(ok.tokens_per_second),
                 cost_of(every),
+                *((f"{used:,} of {every.runs:,}" if every.runs else "",) if of_runs else ()),
             )
         )
-    return Table(f"By {by}", (by, *_BY), tuple(rows), "No calls.")
+    return Table(f"By {by}", (by, *_BY, *((">runs with LLM",) if of_runs else ())), tuple(rows), "No calls.")
 
 
 def _sentences(whole: Group) -> list[str]:
     every = whole.every
     lines = []
     if every.failed_calls:
-        lines.append(f"{every.failed_calls:,} of {every.calls:,} calls failed.")
+        lines.append(f"{every.failed_calls:,} of {number_of(every.calls, 'call')} failed.")
     if every.cache_hits:
-        lines.append(f"{every.cache_hits:,} answers came from a cache; they are no calls.")
+        what = "it is no call" if every.cache_hits == 1 else "they are no calls"
+        lines.append(f"{number_of(every.cache_hits, 'answer')} came from a cache; {what}.")
     if every.runs:
         used = every.runs - every.runs_without_calls
-        lines.append(f"{used:,} of {every.runs:,} runs used the LLM, {used / every.runs:.0%}.".replace("%", " %"))
+        lines.append(f"{used:,} of {number_of(every.runs, 'run')} used the LLM, {100 * used / every.runs:.0f} %.")
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import count, seconds
+from nbtokens.amounts import count, number_of, seconds
 from nbtokens.analysis.validation import LEAST, SIGNIFICANT, slopes_differ
 from nbtokens.reports.report import Part, Report, Table
 
@@ -58,8 +58,8 @@ def conclusion(one: Evidence, name: str) -> str:
     """What follows from the test, in words."""
     if one.verdict == "too little" or one.by_tokens is None:
         return (
-            f"{name}: too little to tell: {one.calls:,} usable calls; at least {LEAST} are needed, with answers of "
-            "different lengths."
+            f"{name}: too little to tell: {number_of(one.calls, 'usable call')}; at least {LEAST} are needed, with "
+            "answers of different lengths."
         )
     slope, overhead = one.by_tokens.slopes[0], one.by_tokens.intercept
     follows = (

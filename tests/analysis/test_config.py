@@ -89,7 +89,7 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
     nbtokens.log_config(mine)
     lines = [one.getMessage() for one in caplog.records if one.name == "nbtokens"]
     assert lines[0].startswith(
-        "Model: llm.chat_model = gpt-5-mini: context window 400,000 tokens, output limit not known, $"
+        "Model: llm.chat_model = gpt-5-mini: context window 400,000 tokens, output limit 128,000 tokens, $"
     )
     assert "Token limit: llm.max_output_tokens = 800" in lines
     assert "Time-out: llm.request_timeout = 30.0" in lines

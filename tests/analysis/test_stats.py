@@ -148,10 +148,10 @@ def test_known_form(make: Callable[..., Record], write: Write, capsys: pytest.Ca
         "  Tokens/sec percentiles - p50: 57.40, p95: 57.40, p99: 57.40",
         "  Per-model breakdown:",
         "    gpt-4.1-nano: 3 calls, 2,850 avg tokens, 57.00 tokens/sec",
-        "    gpt-5: 1 calls, 5,700 avg tokens, 114.00 tokens/sec",
+        "    gpt-5: 1 call, 5,700 avg tokens, 114.00 tokens/sec",
     ]
     assert "1 of 5 calls failed." in printed
-    assert "1 answers came from a cache; they are no calls." in printed
+    assert "1 answer came from a cache; it is no call." in printed
     assert "2 of 3 runs used the LLM, 67 %." in printed
 
 
