@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from ledgers import ROOT
+from traitlets.config import Config
 
 import nbtokens
 from nbtokens.chores import CHORES
@@ -49,7 +50,7 @@ def project(ledger: Ledger, make_record: Callable[..., Record]) -> list[Record]:
 def shell() -> Iterator[InteractiveShell]:
     """A shell with nbtokens loaded."""
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(colors="nocolor")
+    shell = InteractiveShell.instance(colors="nocolor", config=Config(HistoryManager={"enabled": False}))
     shell.run_cell("%load_ext nbtokens").raise_error()
     yield shell
     shell.run_cell("%unload_ext nbtokens")
