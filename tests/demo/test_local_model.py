@@ -127,7 +127,7 @@ async def test_calls_at_once(local: Endpoint) -> None:
             answer = await client.chat.completions.create(model=local.model, messages=question, max_tokens=12)
             return answer.choices[0].message.content
 
-        assert all(await asyncio.gather(*[ask(number) for number in range(8)]))
+        assert all(await asyncio.gather(*[ask(number) for number in range(6)]))
 
 
 def test_model_file_is_made_once(tmp_path: Path) -> None:
