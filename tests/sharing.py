@@ -11,9 +11,10 @@ _OF_THE_KERNEL: Final = (
 )  # fmt: skip
 _TOGETHER: Final = {
     "tests/browser/test_panel_and_status.py": "a Jupyter server",
+    "tests/browser/test_real_model.py": "the real model",  # two at once would wait for each other
     "tests/browser/": "browsers",
     "tests/checks/": "checks",  # their caches; and they take long, so that they must not come last
-    "tests/demo/test_demo_command.py::test_real_demo": "the real model",  # two at once would wait for each other
+    "tests/demo/test_demo_command.py::test_real_demo": "the real model",
     "tests/demo/test_demo_command.py": "demos",
     "tests/demo/test_local_model.py": "the real model",
     "tests/labextension/": "builds",

@@ -44,7 +44,7 @@ def open_notebook(page: Page, jupyter: Jupyter, name: str, where: str = LAB) -> 
 
 def in_notebook(page: Page, name: str, command: str | None = None) -> None:
     """Wait until a notebook is the current one and its kernel is idle; then do what a menu entry does."""
-    page.wait_for_function("window.jupyterapp?.shell?.currentWidget", timeout=60_000)
+    page.wait_for_function("window.jupyterapp?.shell?.currentWidget", timeout=120_000)
     page.evaluate(_TRACKED, [name, command])
 
 

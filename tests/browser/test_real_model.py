@@ -53,7 +53,7 @@ def test_example_in_the_browser(name: str, real_jupyter: Jupyter, page: Page, ar
     code = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
     open_notebook(page, real_jupyter, notebook.name, EXAMPLES[name])
     run_all(page, notebook.name)
-    expect(page.locator(".jp-InputPrompt", has_text=f"[{len(code)}]:")).to_be_attached(timeout=120_000)
+    expect(page.locator(".jp-InputPrompt", has_text=f"[{len(code)}]:")).to_be_attached(timeout=240_000)
     in_notebook(page, notebook.name)
 
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0

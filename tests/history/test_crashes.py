@@ -50,7 +50,7 @@ def test_killed_at_any_moment(what: str, times: int, other: str, expected: str) 
     """
     script = [sys.executable, str(ROOT / "benchmarks" / "crashes.py"), what, str(times), other, "0"]
     done = subprocess.run(
-        script, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False
+        script, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{times} x kill -9 {expected}" in done.stdout
@@ -90,7 +90,7 @@ def test_a_failing_disk(fault: str, history: Opened, path: Path) -> None:
         env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.stdout == "0 40\n", done.stderr
@@ -133,7 +133,7 @@ def test_written_in_part(prefix: tuple[str, ...], history: Opened) -> None:
     done = subprocess.run(
         [*command, sys.executable, "-c", _APPENDS_BEYOND_ITS_LIMIT, str(history.folder)],
         env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["5 8", f"0 {list(range(9))}"], done.stderr
     assert len(list(history.folder.glob("usage_history.torn-*"))) == bool(prefix)
@@ -177,7 +177,7 @@ def test_a_disk_that_fails_while_the_history_is_written_anew(
         done = subprocess.run(
             [*prefix, sys.executable, "-c", _WRITES_ANEW, str(history.folder)],
             env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True, text=True, timeout=120, check=True,
+            capture_output=True, text=True, timeout=240, check=True,
         )  # fmt: skip
         assert done.stdout == expected, done.stderr
         assert not new.exists()
@@ -244,7 +244,7 @@ def test_durable_means_on_the_disk(history: Opened, path: Path) -> None:
     subprocess.run(
         ["strace", "-f", "-o", log, "-e", "trace=pwrite64,fsync", sys.executable, "-c", _APPENDS_ON_A_BAD_DISK,
          str(history.folder)],
-        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, timeout=120, check=True,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, timeout=240, check=True,
     )  # fmt: skip
     calls = [
         line.split()[1].partition("(")[0]

@@ -35,7 +35,7 @@ def test_built_from_its_source(tmp_path: Path) -> None:
     (tmp_path / "anywhere" / "nbtokens").mkdir()
     install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000"]
     for command in (install, ["run", "build"]):
-        done = subprocess.run([npm, *command], cwd=copy, capture_output=True, text=True, timeout=170, check=False)
+        done = subprocess.run([npm, *command], cwd=copy, capture_output=True, text=True, timeout=280, check=False)
         said = done.stdout + done.stderr
         if done.returncode and any(error in said for error in _UNREACHABLE):
             pytest.skip("npm's registry can't be reached")
@@ -56,7 +56,7 @@ def test_in_the_wheel(tmp_path: Path) -> None:
     """The wheel installs it where JupyterLab looks for extensions, once, and says who installed it."""
     pytest.importorskip("hatchling", reason="hatchling is not installed")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = tmp_path.glob("*.whl")
     with ZipFile(wheel) as archive:

@@ -35,7 +35,7 @@ def terminal() -> str:
         [sys.executable, "-m", "IPython", "--no-banner", "-c", LOADED],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=True,
     )
     assert done.stderr == ""

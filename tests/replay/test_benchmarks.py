@@ -47,7 +47,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the benchmarks."""
     command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
 
 
 def test_replay(tmp_path: Path) -> None:

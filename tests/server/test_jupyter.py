@@ -126,7 +126,7 @@ def test_the_wheel_enables_it(tmp_path: Path) -> None:
     """What the test above puts into the server's folder is what the wheel installs there."""
     pytest.importorskip("hatchling", reason="hatchling is not installed")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     with ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         (name,) = (one for one in wheel.namelist() if one.endswith("jupyter_server_config.d/nbtokens.json"))

@@ -33,7 +33,7 @@ def test_schemathesis_finds_nothing(rest: Rest, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
