@@ -53,21 +53,29 @@ def what_if(
     """
     found: dict[tuple[str, str], Elsewhere] = defaultdict(Elsewhere)
     for record in records:
-        if record.kind != "call" or not record.total_tokens or record.call_type == "embeddings":
+        calls = _calls(record)
+        if not calls or not record.total_tokens or record.call_type == "embeddings":
             continue
         usage = Usage(
-            input_tokens=record.input_tokens,
-            output_tokens=record.output_tokens,
-            cache_read_input_tokens=record.cache_read_input_tokens,
+            input_tokens=(record.input_tokens or 0) // calls,
+            output_tokens=(record.output_tokens or 0) // calls,
+            cache_read_input_tokens=(record.cache_read_input_tokens or 0) // calls,
         )
         for name, provider, window in models:
             other = found[record.model or record.request_model or "(no model)", name]
-            other.too_long += window is not None and (record.input_tokens or 0) > window
+            other.too_long += calls * (window is not None and (usage.input_tokens or 0) > window)
             would = price(Order((name,), usage, now, provider=provider)).total
             if would is None or record.cost_usd is None:
-                other.left_out += 1
+                other.left_out += calls
                 continue
-            other.calls += 1
+            other.calls += calls
             other.cost_usd += record.cost_usd
-            other.would_usd += would
+            other.would_usd += would * calls
     return dict(found)
+
+
+def _calls(record: Record) -> int:
+    """For how many calls a record stands: one, or those that it is the sum of, which count at their average."""
+    if record.kind == "rollup":
+        return int((record.sums or {}).get("calls", 0))
+    return int(record.kind == "call")
