@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -77,14 +80,18 @@ class _Settled:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give this process, and those that tests start, a home folder of its own, and no settings of somebody else's."""
-    home = tempfile.TemporaryDirectory(prefix="nbtokens-home-", ignore_cleanup_errors=True)
-    config.add_cleanup(home.cleanup)
+    home = tempfile.mkdtemp(prefix="nbtokens-home-")
+    remove = partial(shutil.rmtree, home, ignore_errors=True)
+    if hasattr(config, "workerinput"):  # one of xdist's processes, which end without their `atexit`
+        config.add_cleanup(remove)
+    else:
+        atexit.register(remove)  # after all that IPython does at the end
     browsers = Path(os.environ.get("HOME", "/"), ".cache", "ms-playwright")
     if browsers.is_dir():  # that playwright has installed
         os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
     for name in [name for name in os.environ if name.upper().startswith(_OF_THE_PERSON)]:
         del os.environ[name]
-    os.environ["HOME"] = home.name
+    os.environ["HOME"] = home
 
 
 @pytest.hookimpl(optionalhook=True)
