@@ -64,12 +64,15 @@ def test_shown_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tour_as_committed() -> None:
-    """The tour is a valid notebook for any Python 3 kernel, starts with nbtokens, and holds no outputs."""
+    """The tour is a valid notebook for any Python 3 kernel, starts with nbtokens, and shows what a run showed."""
     tour = nbformat.read(TOUR, as_version=4)
     nbformat.validate(tour)
     code = [cell for cell in tour.cells if cell.cell_type == "code"]
     assert code[0].source == "%load_ext nbtokens"
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert any("this session" in output.get("data", {}).get("text/plain", "") for output in outputs)
+    assert not any("widget" in kind for output in outputs for kind in output.get("data", {}))
     assert tour.metadata.kernelspec.name == "python3"
     assert len({cell.id for cell in tour.cells}) == len(tour.cells)
     assert "nbtokens" in json.loads(TOUR.read_text())["metadata"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_built_from_its_source(tmp_path: Path) -> None:
     """Built again, each committed file comes out byte for byte."""
-    npm = shutil.which("npm")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # a wheel puts Node beside Python
+    npm = shutil.which("npm", path=path)
     if npm is None:
         pytest.skip("there is no Node")
     copy = tmp_path / "anywhere" / "labextension"
@@ -35,7 +37,15 @@ def test_built_from_its_source(tmp_path: Path) -> None:
     (tmp_path / "anywhere" / "nbtokens").mkdir()
     install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000"]
     for command in (install, ["run", "build"]):
-        done = subprocess.run([npm, *command], cwd=copy, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(
+            [npm, *command],
+            cwd=copy,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
         said = done.stdout + done.stderr
         if done.returncode and any(error in said for error in _UNREACHABLE):
             pytest.skip("npm's registry can't be reached")

@@ -100,7 +100,7 @@ def test_example_runs(name: str, tmp_path: Path) -> None:
         assert {row["notebook"] for row in calls} == {f"{name}.ipynb"}
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"finding_waste"}))
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_example_is_kept_with_its_outputs(name: str) -> None:
     """Whoever only looks sees figures: the notebook was run, to its end, on a model and not on the simulated one."""
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
