@@ -32,5 +32,8 @@ def validate(axes: Any = None, *, of: History | Session | None = None) -> Any:  
             beside.yaxis.label.set_color(colour)
     for points in axes.collections:  # the darkest and the lightest of them would be lost on some ground
         points.set(edgecolor=INK, linewidth=0.5)
+        limits = points.get_array()
+        if limits is not None and limits.size and limits.min() == limits.max():  # one colour: from the scale's middle
+            points.set_clim(limits.min() - 1, limits.max() + 1)
     add_legend(axes)
     return axes
