@@ -6,17 +6,24 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from nbtokens.analysis.scores import averages, scores_of
+from nbtokens.analysis.selection import in_totals
+from nbtokens.analysis.token_stats import stats_of_totals
+from nbtokens.analysis.what_if import alike
 from nbtokens.history.totals import Sums, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
 
+    from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
+    from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
     from nbtokens.record import Record
@@ -79,8 +86,26 @@ class History:
         """The records that are looked through for savings."""
         return self.columns(which, fields)
 
-    def totals_of(self, which: Selection) -> Totals | None:
-        """Sums and distributions of what is selected; None where only the records can tell."""
+    def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
+        """The statistics of what is selected, read from as little as they need."""
+        totals = self.totals_of(which) if all(in_totals(one) for one in by) else None
+        if totals is not None:
+            return stats_of_totals(totals, by)
+        from nbtokens.analysis.summing import stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
+
+        return stats_of_columns(self.columns(which), by)
+
+    def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
+        """For each dimension and group, the averages of scores by name; under "" those of all calls."""
+        scores = scores_of(self.scored())
+        return averages(self.columns(which) if scores else (), scores, by)
+
+    def alike(self, which: Selection) -> Iterator[Alike]:
+        """The calls that are selected, those of one model with as many tokens together."""
+        return alike(self.select(which))
+
+    def totals_of(self, which: Selection, *, measures: bool = True) -> Totals | None:  # noqa: ARG002 - here they are kept
+        """Sums and, if asked for, distributions of what is selected; None where only the records can tell."""
         return self.totals if which.everything else None
 
     def frame(self) -> pd.DataFrame:

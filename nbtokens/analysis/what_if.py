@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbtokens.call import Usage
 from nbtokens.order import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from nbtokens.order import Price
@@ -37,8 +37,41 @@ class Elsewhere:
     too_long: int = 0
 
 
+class Alike(NamedTuple):
+    """Calls of one model with as many tokens each.
+
+    Attributes:
+        model: as they name it, or asked for.
+        calls: how many there are.
+        cost_usd: what they cost together; None where they are not priced.
+    """
+
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    cache_read_input_tokens: int
+    calls: int
+    cost_usd: Decimal | None
+
+
+def alike(records: Iterable[Record]) -> Iterator[Alike]:
+    """Calls that used tokens, put together; no embeddings. Calls of which there are sums count at their average."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for record in records:
+        calls = _calls(record)
+        if not calls or not record.total_tokens or record.call_type == "embeddings":
+            continue
+        sums = record.input_tokens, record.output_tokens, record.cache_read_input_tokens
+        key = (record.model or record.request_model, *((one or 0) // calls for one in sums), record.cost_usd is None)
+        group = found.setdefault(key, [0, Decimal(0)])
+        group[0] += calls
+        group[1] += record.cost_usd or 0
+    for (*fields, unpriced), (calls, cost) in found.items():
+        yield Alike._make((*fields, calls, None if unpriced else cost))
+
+
 def what_if(
-    records: Iterable[Record],
+    groups: Iterable[Alike],
     models: Sequence[tuple[str, str | None, int | None]],
     price: Callable[[Order], Price],
     now: datetime,
@@ -46,31 +79,28 @@ def what_if(
     """(model that was used, model that might have been) -> what that would have changed.
 
     Args:
-        records: the calls; failed ones without usage don't count, embeddings neither.
+        groups: the calls.
         models: name, provider and context window (None: not known) of those that might have been used.
         price: what a call costs.
         now: whose prices hold.
     """
     found: dict[tuple[str, str], Elsewhere] = defaultdict(Elsewhere)
-    for record in records:
-        calls = _calls(record)
-        if not calls or not record.total_tokens or record.call_type == "embeddings":
-            continue
+    for one in groups:
         usage = Usage(
-            input_tokens=(record.input_tokens or 0) // calls,
-            output_tokens=(record.output_tokens or 0) // calls,
-            cache_read_input_tokens=(record.cache_read_input_tokens or 0) // calls,
+            input_tokens=one.input_tokens,
+            output_tokens=one.output_tokens,
+            cache_read_input_tokens=one.cache_read_input_tokens,
         )
         for name, provider, window in models:
-            other = found[record.model or record.request_model or "(no model)", name]
-            other.too_long += calls * (window is not None and (usage.input_tokens or 0) > window)
+            other = found[one.model or "(no model)", name]
+            other.too_long += one.calls if window is not None and one.input_tokens > window else 0
             would = price(Order((name,), usage, now, provider=provider)).total
-            if would is None or record.cost_usd is None:
-                other.left_out += calls
+            if would is None or one.cost_usd is None:
+                other.left_out += one.calls
                 continue
-            other.calls += calls
-            other.cost_usd += record.cost_usd
-            other.would_usd += would * calls
+            other.calls += one.calls
+            other.cost_usd += one.cost_usd
+            other.would_usd += would * one.calls
     return dict(found)
 
 

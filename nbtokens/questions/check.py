@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.flag import KINDS
-from nbtokens.analysis.scores import averages, low_scores, scores_of
+from nbtokens.analysis.scores import low_scores
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import check_names
 from nbtokens.questions.selecting import add_selection, selection
@@ -49,8 +49,7 @@ class Check:
             check_names(which, history)
         flags = flags_of(seen, limits)
         if limits.scores:
-            scores = scores_of(history.scored())
-            flags += low_scores(averages(history.columns(which), scores, ["operation"])["operation"], limits.scores)
+            flags += low_scores(history.average_scores(which, ["operation"])["operation"], limits.scores)
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
         return Answer(flags_report(seen.count, flags, limits.least_calls), int(failing))
 

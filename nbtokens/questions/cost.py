@@ -40,7 +40,7 @@ class Cost:
         from nbtokens.analysis.waste import FIELDS, Waste  # noqa: PLC0415 - the same
 
         which, waste = selection(arguments), Waste()
-        known = history.totals_of(which)
+        known = history.totals_of(which, measures=False)
         totals = Totals() if known is None else known
         adding = Adding(totals)
         for columns in history.wasteful(which, None if known is None else FIELDS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.scores import averages, scores_of
 from nbtokens.analysis.selection import KNOWN
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
@@ -28,6 +27,4 @@ class Scores:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The averages."""
-        scores = scores_of(history.scored())
-        calls = history.columns(selection(arguments)) if scores else ()
-        return Answer(scores_report(averages(calls, scores, arguments.by or _USUAL)))
+        return Answer(scores_report(history.average_scores(selection(arguments), arguments.by or _USUAL)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.media import media_of
-from nbtokens.analysis.selection import KNOWN, Selection, in_totals
-from nbtokens.analysis.token_stats import TokenStats, stats_of_totals
+from nbtokens.analysis.selection import KNOWN, Selection
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import check_dimension, check_names
 from nbtokens.questions.selecting import add_selection, selection
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from nbtokens.analysis.token_stats import TokenStats
     from nbtokens.views import History
 
 USUAL = ("model", "operation")
@@ -49,9 +49,4 @@ class Stats:
 
 def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:
     """The statistics of a history's calls, read from as little as they need."""
-    totals = history.totals_of(which) if all(in_totals(one) for one in by) else None
-    if totals is not None:
-        return stats_of_totals(totals, by)
-    from nbtokens.analysis.summing import stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
-
-    return stats_of_columns(history.columns(which), by)
+    return history.token_stats(which, by)

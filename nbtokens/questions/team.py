@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.analysis.selection import Selection
+from nbtokens.analysis.selection import Selection, in_totals
+from nbtokens.analysis.token_stats import stats_of_totals
 from nbtokens.errors import ConfigError, NbtokensError
 from nbtokens.questions.asking import Answer
 from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, calls_table, figures
@@ -15,9 +16,12 @@ from nbtokens.runtime import runtime
 from nbtokens.views import History
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
+    from nbtokens.analysis.scores import Average
+    from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
     from nbtokens.history.totals import Sums, Totals
     from nbtokens.record import Record
@@ -62,27 +66,31 @@ class TeamView(History):
         """The records that are selected; the database selects them."""
         return self._team.records(which)
 
-    def scored(self) -> Iterator[Columns]:
-        """The records that hold scores."""
-        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - the same
+    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
+        """The records that are selected, by columns; the database selects both."""
+        return self._team.columns(which, fields)
 
-        return columns_of(self._team.scored())
+    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
+        """The latest of the calls that are selected: as many as can be looked through for savings."""
+        return self._team.latest(which, fields)
 
-    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:  # noqa: ARG002 - all
-        """The records that are selected, by columns."""
-        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - numpy, only where rows are read
+    def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
+        """The statistics of what is selected; the database adds up."""
+        if all(in_totals(one) for one in by):
+            return stats_of_totals(self.totals_of(which), by)
+        return self._team.token_stats(which, by)
 
-        return columns_of(self.select(which))
+    def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
+        """The averages of scores; the database adds up."""
+        return self._team.average_scores(which, by)
 
-    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:  # noqa: ARG002 - all
-        """The latest of the records that are selected: as many as can be looked through for savings."""
-        from nbtokens.history.columns import columns_of  # noqa: PLC0415 - the same
+    def alike(self, which: Selection) -> Iterator[Alike]:
+        """The calls that are selected; the database puts those with as many tokens together."""
+        return self._team.alike(which)
 
-        return columns_of(self._team.latest(which))
-
-    def totals_of(self, which: Selection) -> Totals:
-        """Sums and distributions of what is selected."""
-        return self._team.totals_of(which)
+    def totals_of(self, which: Selection, *, measures: bool = True) -> Totals:
+        """Sums and, if asked for, distributions of what is selected."""
+        return self._team.totals_of(which, measures=measures)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -46,7 +46,7 @@ class WhatIf:
                 models.append((facts.model, facts.provider, facts.context_window))
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
-        found = what_if(history.select(selection(arguments)), models, meter.price, datetime.now(UTC))
+        found = what_if(history.alike(selection(arguments)), models, meter.price, datetime.now(UTC))
         return Answer(_report(found))
 
 

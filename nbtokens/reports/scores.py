@@ -23,7 +23,7 @@ def scores_report(found: Mapping[str, Mapping[str | None, Mapping[str, Average]]
     data = {
         "scores": _averages(found[""].get(None, {})),
         "by": {
-            by: [{"name": group, "scores": _averages(of)} for group, of in groups.items()]
+            by: [{"name": group, "scores": _averages(of)} for group, of in sorted(groups.items(), key=_by_name)]
             for by, groups in found.items()
             if by
         },
@@ -43,7 +43,7 @@ def _table(by: str, groups: Mapping[str | None, Mapping[str, Average]]) -> Table
             f"{of.least:.3f}",
             f"{of.most:.3f}",
         )
-        for group, scores in sorted(groups.items(), key=lambda one: str(one[0]))
+        for group, scores in sorted(groups.items(), key=_by_name)
         for name, of in sorted(scores.items())
     )
     columns = ("score", ">calls", ">avg", ">min", ">max")
@@ -52,3 +52,7 @@ def _table(by: str, groups: Mapping[str | None, Mapping[str, Average]]) -> Table
 
 def _averages(scores: Mapping[str, Average]) -> dict[str, Any]:
     return {name: {"count": of.count, "avg": of.value, "min": of.least, "max": of.most} for name, of in scores.items()}
+
+
+def _by_name(group: tuple[str | None, object]) -> str:
+    return str(group[0])

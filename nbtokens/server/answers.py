@@ -11,7 +11,6 @@ from nbtokens.analysis.scores import Average
 from nbtokens.analysis.waste import Waste
 from nbtokens.errors import ConfigError
 from nbtokens.history import open_history
-from nbtokens.history.columns import columns_of
 from nbtokens.history.sums import Sums
 from nbtokens.model_facts import siblings
 from nbtokens.prices import PriceBook
@@ -110,7 +109,7 @@ class Answers:
         rows, waste, every = self._source.rows(_OPERATIONS, period, user), Waste(), Sums()
         for _, sums in rows:
             every.merge(sums)
-        for columns in columns_of(self._source.wasteful(period, user)):
+        for columns in self._source.wasteful(period, user):
             waste.look(columns)
         savings = savings_of(waste.found(), self.price, siblings)
         operations = counting.grouped(rows, counting.operation_of)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nbtokens.analysis.scores import Average
+    from nbtokens.history.columns import Columns
     from nbtokens.history.sums import Key, Sums
     from nbtokens.record import Record
     from nbtokens.server.shapes import Budget
@@ -68,7 +69,7 @@ class Source(Protocol):
     def scores(self, of: str, period: Period) -> list[tuple[str | None, str | None, str, Average]]:
         """One user's operations, kinds of call, names of scores, and the averages of these."""
 
-    def wasteful(self, period: Period, user: str | None) -> Iterator[Record]:
+    def wasteful(self, period: Period, user: str | None) -> Iterator[Columns]:
         """The calls that are looked through for savings, the oldest first."""
 
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:

@@ -16,6 +16,7 @@ from nbtokens.server.shapes import Budget
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
     from nbtokens.history.sums import Key
     from nbtokens.limits import Limit
@@ -42,19 +43,19 @@ class LocalSource:
         """One user's operations, kinds of call, names of scores, and the averages of these."""
         scores = scores_of(self._store.columns())
         averages: dict[tuple[str | None, str | None, str], Average] = {}
-        for call in self.wasteful(period, of) if scores else ():
+        for call in self._records(period, of) if scores else ():
             for name, value in scores.get(call.id, {}).items():
                 averages.setdefault((call.operation, call.call_type, name), Average()).add(value)
         return [(*key, average) for key, average in averages.items()]
 
-    def wasteful(self, period: Period, user: str | None) -> Iterator[Record]:
+    def wasteful(self, period: Period, user: str | None) -> Iterator[Columns]:
         """The records of a period, the oldest first."""
-        return selected(period, user).of(self._store.records())
+        return selected(period, user).within(self._store.columns())
 
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""
         cells: dict[str, Sums] = {}
-        for record in self.wasteful(period, user):
+        for record in self._records(period, user):
             if record.kind == "call" and record.cell is not None:
                 cells.setdefault(f"{record.notebook or ''} [{record.cell}]".lstrip(), Sums()).add(record)
         return sorted(cells.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, one[0]))[:most]
@@ -82,6 +83,9 @@ class LocalSource:
         """The limits of the kernels that run now, and what is spent of them; to a user, those that they have set."""
         noted = [one for one in noted_limits(self._store.folder) if user in (None, one.user)]
         return [self._budget(limit, of) for of in noted for limit in of.limits]
+
+    def _records(self, period: Period, user: str | None) -> Iterator[Record]:
+        return selected(period, user).of(self._store.records())
 
     def _budget(self, limit: Limit, of: Noted) -> Budget:
         today = datetime.now(UTC).date().isoformat()

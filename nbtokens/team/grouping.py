@@ -1,25 +1,39 @@
-"""What rows of `token_usage` are grouped by, as SQL."""
+"""What rows of `token_usage` are grouped by, as SQL, and how groups are named."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Date, cast, func
+from sqlalchemy import Date, Text, cast, func, literal, type_coerce
 
+from nbtokens.analysis.selection import KNOWN, OF_DAYS
 from nbtokens.team.tables import token_usage
 from nbtokens.team.where import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Label
 
 _row: Final = token_usage.c
 STATUS: Final[ColumnElement[Any]] = func.coalesce(func.nullif(_row.kind, "call"), _row.status)
 """A row's status, as keys of totals have it."""
-CELL: Final[ColumnElement[Any]] = func.ltrim(func.coalesce(_row.notebook, "") + " [" + _row.cell + "]")
+CELL: Final[ColumnElement[Any]] = func.ltrim(func.coalesce(_row.notebook, "") + " [" + func.nullif(_row.cell, "") + "]")
 """A cell with its notebook, as answers show it; NULL where there is none."""
 _NAMED: Final[dict[str, ColumnElement[Any]]] = {"model": MODEL, "status": STATUS, "cell": CELL}
+
+
+class Dimension(NamedTuple):
+    """Something to group by.
+
+    Attributes:
+        label: what the database groups by.
+        name_of: what its value is called; several may be called the same.
+    """
+
+    label: Label[Any]
+    name_of: Callable[[Any], str | None]
 
 
 def day_of(connection: Connection) -> ColumnElement[Any]:
@@ -33,3 +47,25 @@ def labels(connection: Connection, names: Sequence[str]) -> list[Label[Any]]:
     """What rows are grouped by, under these names: fields of a row, `day`, or `cell`."""
     own = {**_NAMED, "day": day_of(connection)}
     return [(own[name] if name in own else _row[name]).label(name) for name in names]
+
+
+def dimension(connection: Connection, by: str) -> Dimension:
+    """What one may group by: a field, a day, week or month, a cell, or the name of a tag."""
+    if by in OF_DAYS:
+        return Dimension(day_of(connection).label("name"), lambda day: OF_DAYS[by](str(day)))
+    if by in KNOWN:
+        return Dimension(labels(connection, [by])[0].element.label("name"), lambda value: value)
+    return Dimension(_tag(connection, by).label("name"), _name_of_tag)
+
+
+def _tag(connection: Connection, name: str) -> ColumnElement[Any]:
+    """The value of a tag, as JSON."""
+    key = name if connection.dialect.name == "postgresql" else f"$.{json.dumps(name, ensure_ascii=False)}"
+    return cast(type_coerce(_row.tags, Text).op("->")(literal(key, Text, literal_execute=True)), Text)
+
+
+def _name_of_tag(found: str | None) -> str | None:
+    value = None if found is None else json.loads(found)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return None if value is None else str(value)

@@ -18,18 +18,24 @@ from nbtokens.team.grouping import CELL, labels
 from nbtokens.team.limits import remove_budget, set_budget, standings
 from nbtokens.team.schema import bring_up_to_date, version_of
 from nbtokens.team.scores import average_scores
+from nbtokens.team.selected import blocks, selected
+from nbtokens.team.stats import alike_calls, scores_by, stats_by
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import daily, token_usage
 from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
     from typing import TypeVar
 
     from sqlalchemy import Connection, Engine
 
     from nbtokens.analysis.scores import Average
+    from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.what_if import Alike
+    from nbtokens.history.columns import Columns
     from nbtokens.limits import Limit
     from nbtokens.record import Record
     from nbtokens.shared_budgets import Standing
@@ -108,23 +114,37 @@ class TeamHistory:
         """
         return self._read(_rows(which or Selection()).order_by(*_IN_TIME))
 
-    def scored(self) -> Iterator[Record]:
-        """The rows that hold scores, the oldest first.
+    def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
+        """The same by columns: of some fields, all by default.
 
         Raises:
             NbtokensError: the database does not answer.
         """
-        return self._read(select(token_usage).where(token_usage.c.scores.is_not(None)).order_by(*_IN_TIME))
+        chosen = selected(fields).where(where.of_records(which), token_usage.c.kind.not_in(_NO_ROWS))
+        return self._blocks(chosen.order_by(*_IN_TIME))
 
-    def latest(self, which: Selection) -> Iterator[Record]:
-        """The latest of the records that are selected, the oldest of them first; 200,000 at most.
+    def latest(self, which: Selection, fields: AbstractSet[str] | None) -> Iterator[Columns]:
+        """The latest of the calls that are selected, the oldest of them first; 200,000 at most.
 
         Raises:
             NbtokensError: the database does not answer.
         """
         row = token_usage.c
-        lot = _rows(which).order_by(row.started_at.desc(), row.id.desc()).limit(LATEST).subquery()
-        return self._read(select(lot).order_by(lot.c.started_at, lot.c.id))
+        chosen = selected(fields).where(where.of_records(which), row.kind == "call")
+        lot = chosen.order_by(row.started_at.desc(), row.id.desc()).limit(LATEST).subquery()
+        return self._blocks(select(lot).order_by(lot.c.started_at, lot.c.id))
+
+    def token_stats(self, which: Selection, by: Iterable[str]) -> TokenStats:
+        """Sums and distributions of what is selected, and of its groups by any dimensions."""
+        return self._ask(lambda connection: stats_by(connection, where.of_records(which), by))
+
+    def average_scores(self, which: Selection, by: Iterable[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
+        """For each dimension and group, the averages of scores by name; under "" those of all calls."""
+        return self._ask(lambda connection: scores_by(connection, where.of_records(which), by))
+
+    def alike(self, which: Selection) -> Iterator[Alike]:
+        """The calls that are selected, those of one model with as many tokens together."""
+        return iter(self._ask(lambda connection: alike_calls(connection, where.of_records(which))))
 
     def sums_of(self, which: Selection) -> Sums:
         """All calls that are selected in one."""
@@ -140,7 +160,8 @@ class TeamHistory:
 
     def scores(self, names: Sequence[str], which: Selection) -> list[tuple[tuple[Any, ...], str, Average]]:
         """The values of some fields, the name of a score, and its average over the calls that have it."""
-        return self._ask(lambda connection: average_scores(connection, names, where.of_records(which)))
+        condition = where.of_records(which)
+        return self._ask(lambda connection: average_scores(connection, labels(connection, names), condition))
 
     def cells(self, which: Selection, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""
@@ -207,6 +228,13 @@ class TeamHistory:
         try:
             with self._engine.connect() as connection:
                 yield from read(connection, query)
+        except SQLAlchemyError as error:
+            raise _of(error) from error
+
+    def _blocks(self, query: Select[Any]) -> Iterator[Columns]:
+        try:
+            with self._engine.connect() as connection:
+                yield from blocks(connection, query)
         except SQLAlchemyError as error:
             raise _of(error) from error
 

@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Float, case, cast, func, select
 
 from nbtokens.analysis.scores import Average
-from nbtokens.team.grouping import labels
 from nbtokens.team.tables import token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Subquery
+    from sqlalchemy import ColumnElement, Connection, Label, Subquery
 
 _KINDS: Final = ("call", "cache_hit")
 
 
 def average_scores(
-    connection: Connection, by: Sequence[str], condition: ColumnElement[bool]
+    connection: Connection, keys: Sequence[Label[Any]], condition: ColumnElement[bool]
 ) -> list[tuple[tuple[Any, ...], str, Average]]:
     """Group, name of the score, and its average, of the rows that a condition selects."""
     last = _given(connection)
     value = cast(last.c.value, Float)
-    keys = labels(connection, by)
     query = (
-        select(*keys, last.c.name, func.count(), func.sum(value), func.min(value), func.max(value))
+        select(*keys, last.c.name.label("score"), func.count(), func.sum(value), func.min(value), func.max(value))
         .join(last, last.c.about == token_usage.c.id)
         .where(condition, last.c.place == 1, token_usage.c.kind.in_(_KINDS))
         .group_by(*keys, last.c.name)

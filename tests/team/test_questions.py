@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from servers import PATIENCE
 from shipments import Shipment, amend, call
+from traitlets.config import Config
 
 from nbtokens.cli import main
 from nbtokens.runtime import runtime
@@ -32,6 +33,15 @@ def shipped(ledger: Ledger, database: str, engine: Engine, monkeypatch: pytest.M
         call(70, status="error", error="HTTP 500", cost_usd=None, output_tokens=None, input_tokens=None),
         call(71, cost_usd=None, complete=False, usage_source="estimated"),
         call(72, kind="score", ref=records[0].id, scores={"quality": 0.25}),
+        call(73, kind="score", ref=records[0].id, scores={"quality": 0.5, "safety": 1}),
+        call(
+            72,
+            notebook="a.ipynb",
+            cell="c1",
+            tags={"number": 1.5, "yes": True, 'a "quoted" tag': 1},
+            scores={"quality": 1},
+        ),
+        call(72, cell="c2", tags={"number": 2, "yes": False, "list": []}, usage={"pages_processed": 3}),
         call(73, run_id="nightly", session="s1"),
         call(74, kind="cache_hit", saved_cost_usd=records[0].cost_usd),
         amend(records[3], "0.5"),
@@ -58,11 +68,16 @@ def _rounded(data: Any) -> Any:  # noqa: ANN401 - any JSON
         "stats --since 2026-11-20T12:10 --until 2026-11-20T12:30",
         "stats --run nightly",
         "stats --by domain --by session",
+        "stats --by list --by number --by yes",
+        "stats --by run_id --by cell --by user --by model --by week --by month --since 2026-11-20T12:05",
+        "stats --media",
         "cost",
         "cost --user ada",
         "cost --since 2026-11-20T12:10",
         "check",
         "scores",
+        "scores --by run_id --by day --by yes --since 2026-11-20",
+        "scores --user nobody",
         "validate",
         "whatif gpt-5",
     ],
@@ -83,7 +98,7 @@ def test_the_team_at_a_glance(shipped: Shipment, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for word in ("all time", "reviews", "ada", "grace", "gpt-5-mini", "draft", "Latest calls"):
         assert word in shown
-    assert re.search(r"all time +63 +1 ", shown)
+    assert re.search(r"all time +65 +1 ", shown)
 
 
 def test_no_database_is_set(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +139,7 @@ def test_what_no_database_can_answer(word: str, ledger: Ledger, capsys: pytest.C
 def shell(shipped: Shipment) -> Iterator[InteractiveShell]:
     """A shell with the extension, in the project."""
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     shell.run_line_magic("load_ext", "nbtokens")
     yield shell
     shell.run_line_magic("unload_ext", "nbtokens")
@@ -135,7 +150,7 @@ def test_the_magic(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) 
     """`%tokens --team` and `%tokens --team cost` answer from the database."""
     assert "LLM usage of the team" in str(shell.run_line_magic("tokens", "--team"))
     shell.run_line_magic("tokens", "--team cost --json")
-    assert json.loads(capsys.readouterr().out)["calls"] == 63
+    assert json.loads(capsys.readouterr().out)["calls"] == 65
     assert shell.run_line_magic("tokens", "--team stats") is not None
 
 

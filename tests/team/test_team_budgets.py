@@ -16,6 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from servers import as_json, wait_until
 from shipments import Shipment, call
 from sqlalchemy import text
+from traitlets.config import Config
 
 import nbtokens
 from nbtokens import BudgetExceeded
@@ -103,7 +104,7 @@ def test_by_a_command(
 def test_by_the_magic(team: Shipment, priced: str) -> None:
     """`%tokens --team budget` sets and shows them in a notebook; `%tokens budget` remains the kernel's own."""
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     shell.run_line_magic("load_ext", "nbtokens")
     shown = str(shell.run_line_magic("tokens", "--team budget 5 --user ada"))
     assert "$0.00 of $5.0000" in shown

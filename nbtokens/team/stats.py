@@ -1,0 +1,82 @@
+"""Statistics and scores of groups of any kind, and calls that are alike, added up by the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from nbtokens.analysis.scores import Average
+from nbtokens.analysis.token_stats import Group, Groups, TokenStats, sorted_groups
+from nbtokens.analysis.what_if import Alike, alike
+from nbtokens.team.aggregates import measures_of_rows, sums_of_rows
+from nbtokens.team.grouping import STATUS, dimension
+from nbtokens.team.scores import average_scores
+from nbtokens.team.sums import sums_of
+from nbtokens.team.tables import token_usage
+from nbtokens.team.where import MODEL
+from nbtokens.team.writing import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Label
+
+    Averages = dict[str, Average]
+
+
+def stats_by(connection: Connection, condition: ColumnElement[bool], by: Iterable[str]) -> TokenStats:
+    """The statistics of the rows that a condition selects, and of their groups by some dimensions."""
+    whole = _groups(connection, condition, (), lambda: None).get(None, Group())
+    found = {}
+    for one in by:
+        key = dimension(connection, one)
+        found[one] = sorted_groups(one, _groups(connection, condition, (key.label,), key.name_of))
+    return TokenStats(whole, found)
+
+
+def _groups(
+    connection: Connection,
+    condition: ColumnElement[bool],
+    keys: Sequence[Label[Any]],
+    name_of: Callable[..., str | None],
+) -> Groups:
+    groups: Groups = {}
+    for row in connection.execute(sums_of_rows([*keys, STATUS.label("status")], condition)):
+        groups.setdefault(name_of(*row[: len(keys)]), Group()).merge(sums_of(row), row.status)
+    for key, measures in measures_of_rows(connection, keys, condition).items():
+        groups.setdefault(name_of(*key), Group()).measure(measures)
+    return groups
+
+
+def scores_by(
+    connection: Connection, condition: ColumnElement[bool], by: Iterable[str]
+) -> dict[str, dict[str | None, Averages]]:
+    """For each dimension and group, the averages by name; under "" those of all calls."""
+    whole: dict[str | None, Averages] = {}
+    for _, score, average in average_scores(connection, (), condition):
+        whole.setdefault(None, {})[score] = average
+    found = {"": whole}
+    for one in by:
+        key = dimension(connection, one)
+        groups: dict[str | None, Averages] = {}
+        for group, score, average in average_scores(connection, (key.label,), condition):
+            groups.setdefault(key.name_of(*group), {}).setdefault(score, Average()).merge(average)
+        found[one] = groups
+    return found
+
+
+def alike_calls(connection: Connection, condition: ColumnElement[bool]) -> list[Alike]:
+    """The calls that used tokens, those of one model with as many tokens together; embeddings don't count."""
+    row = token_usage.c
+    tokens = (row.input_tokens, row.output_tokens, row.cache_read_input_tokens)
+    keys = (MODEL.label("model"), *(func.coalesce(one, 0).label(one.name) for one in tokens))
+    unpriced = row.cost_usd.is_(None).label("unpriced")
+    query = (
+        select(*keys, func.count(), func.sum(row.cost_usd), unpriced)
+        .where(condition, row.kind == "call", row.total_tokens != 0, func.coalesce(row.call_type, "") != "embeddings")
+        .group_by(*keys, unpriced)
+    )
+    rows = connection.execute(query)
+    found = [Alike._make((*fields, None if is_unpriced else cost)) for *fields, cost, is_unpriced in rows]
+    return [*found, *alike(read(connection, select(token_usage).where(condition, row.kind == "rollup")))]
