@@ -94,6 +94,7 @@ def record_of(number: int, count: int, chance: random.Random) -> Record:
     at = BEGAN + timedelta(days=100) * (number / count)
     notebook = chance.randrange(60)
     failed, ceiling = chance.random() < 0.01, chance.choice([256, 1024, 4096])
+    written = min(written, ceiling)
     request = chance.randrange(count * 2 // 3) if chance.random() < 0.6 else number + count
     sent, got = Decimal(read) * Decimal(input_price) / 10**6, Decimal(written) * Decimal(output_price) / 10**6
     finish = None if embeds else "length" if written >= ceiling else "stop"
