@@ -54,7 +54,14 @@ class Ledger:
 
     def wait_for(self, count: int, kind: str = "call") -> list[dict[str, Any]]:
         """Wait until so many rows are there, for what is written in the background."""
-        wait_until(lambda: len(self.rows(kind)) >= count)
+
+        def are_there() -> bool:
+            try:
+                return len(self.rows(kind)) >= count
+            except json.JSONDecodeError:  # read in the middle of a write
+                return False
+
+        wait_until(are_there)
         rows = self.rows(kind)
         assert len(rows) == count, rows
         return rows
