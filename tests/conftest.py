@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -92,6 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.upper().startswith(_OF_THE_PERSON)]:
         del os.environ[name]
     os.environ["HOME"] = home
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what runs in the background of a shell is deaf to Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

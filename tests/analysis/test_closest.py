@@ -65,7 +65,8 @@ def test_a_list_of_models_in_settings(caplog: pytest.LogCaptureFixture) -> None:
 def test_output_limits_are_those_of_litellm() -> None:
     """Of all current models of three makers that both know, the limits agree; by one token at most."""
     spec = find_spec("litellm")  # not imported, which takes seconds
-    assert spec is not None
+    if spec is None:
+        pytest.skip("litellm is not installed")
     assert spec.origin is not None
     path = Path(spec.origin).with_name("model_prices_and_context_window_backup.json")
     known = json.loads(path.read_text(encoding="utf-8"))
