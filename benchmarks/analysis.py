@@ -27,10 +27,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from nbtokens.history.store import Store
-from nbtokens.record import Record, encode, new_id
+from long_history import NAME, write_history
 
-NAME = "usage_history.json"
+from nbtokens.history.store import Store
+from nbtokens.record import Record, new_id
+
 BEGAN = datetime(2026, 8, 1, tzinfo=UTC)
 MODELS = (
     ("openai", "gpt-5-mini", "0.25", "2"),
@@ -119,17 +120,11 @@ def record_of(number: int, count: int, chance: random.Random) -> Record:
 
 def make_history(folder: Path, count: int) -> None:
     """A history of so many records, with the checkpoint that a session leaves."""
-    folder.mkdir(parents=True)
     chance = random.Random(1)
-    with (folder / NAME).open("wb") as file:
-        for number in range(count):
-            file.write((b",\n" if number else b"[\n") + encode(record_of(number, count, chance)))
-        file.write(b"\n]\n")
-    size = (folder / NAME).stat().st_size
+    write_history(folder, (record_of(number, count, chance) for number in range(count)))
     store = Store(folder, print)
     store.view(lambda totals: totals.sums())
     store.checkpoint(force=True)
-    print(f"a history of {count:,} records: {size / 1e6:,.0f} MB, {size / count:.0f} bytes each\n")
 
 
 def in_a_process(script: str, folder: Path, words: str) -> tuple[float, float]:

@@ -31,11 +31,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import crashes
+from long_history import NAME, write_history
 
 from nbtokens.history.store import Store
 from nbtokens.record import Record, encode, new_id
 
-NAME = "usage_history.json"
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 MODELS = (
     ("openai", "gpt-5-mini"),
@@ -115,14 +115,8 @@ def record_of(number: int, count: int, chance: random.Random) -> Record:
 
 def make_history(folder: Path, count: int) -> Path:
     """A history of so many records."""
-    folder.mkdir()
     chance = random.Random(1)
-    with (folder / NAME).open("wb") as file:
-        for number in range(count):
-            file.write((b",\n" if number else b"[\n") + encode(record_of(number, count, chance)))
-        file.write(b"\n]\n")
-    size = (folder / NAME).stat().st_size
-    print(f"a history of {count:,} records: {size / 1e6:,.0f} MB, {size / count:.0f} bytes each\n")
+    write_history(folder, (record_of(number, count, chance) for number in range(count)))
     return folder
 
 

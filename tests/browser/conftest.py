@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyters import LAB_OPTIONS, ROOT, serving, wait_for_server, write_settings
+from jupyters import LAB_OPTIONS, ROOT, environment_in, serving, wait_for_server, write_settings
 
 from nbtokens.demo import local_model, simulated_model
 
@@ -67,14 +67,7 @@ def lab(tmp_path: Path) -> Iterator[RunningLab]:
         process = subprocess.Popen(
             [sys.executable, "-m", "nbtokens", "demo", "--simulate", "--lab", "--", *LAB_OPTIONS],
             cwd=project,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-                "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-                "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
-                "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-            },
+            env=environment_in(tmp_path),
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,

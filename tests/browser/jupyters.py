@@ -26,6 +26,18 @@ ROOT = Path(__file__).parents[2]
 LAB_OPTIONS = ("--no-browser", "--ServerApp.port=0")
 
 
+def environment_in(folder: Path) -> dict[str, str]:
+    """The environment of a JupyterLab that has this checkout and keeps what is its own in a folder."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+
+
 def write_settings(folder: Path) -> None:
     settings = {
         # Lab takes cells out of the page that are scrolled out of sight, unless it is told not to.
@@ -105,16 +117,11 @@ def serving(folder: Path, model: Endpoint, settings: str) -> Iterator[Jupyter]:
             [sys.executable, "-m", "jupyterlab", *options],
             cwd=project,
             env={
-                **os.environ,
+                **environment_in(folder),
                 **model.environment(),
-                "PYTHONPATH": str(ROOT),
                 "IPYTHONDIR": str(folder / "ipython"),
                 "JUPYTER_PREFER_ENV_PATH": "1",
                 "JUPYTER_PATH": str(folder / "share"),
-                "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-                "JUPYTER_CONFIG_DIR": str(folder / "config"),
-                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
             },
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -6,11 +6,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import openai
 import pytest
+from priced import ANSWER, PRICES, REQUEST
 from servers import as_json
 
 import nbtokens
@@ -21,20 +22,6 @@ from nbtokens.runtime import runtime
 if TYPE_CHECKING:
     from ledgers import Ledger
     from servers import ScriptedServer
-
-REQUEST: Final[dict[str, Any]] = {
-    "model": "gpt-priced",
-    "messages": [{"role": "user", "content": "Why is the sky blue?"}],
-    "max_tokens": 1000,
-}
-ANSWER: Final = {
-    "id": "1",
-    "model": "gpt-priced",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "It scatters."}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 100, "completion_tokens": 1000, "total_tokens": 1100},
-}
-PRICES: Final = '[prices."gpt-priced"]\ninput_per_mtok = 0\noutput_per_mtok = 1000\n'
-"""One dollar a call."""
 
 
 @pytest.fixture(autouse=True)

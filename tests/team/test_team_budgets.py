@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from priced import ANSWER, PRICES, REQUEST
 from servers import as_json, wait_until
 from shipments import Shipment, call
 from sqlalchemy import text
@@ -36,21 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 ROOT: Final = Path(__file__).parents[2]
-SETTINGS: Final = (
-    'project = "reviews"\nuser = "ada"\n[prices."gpt-priced"]\ninput_per_mtok = 0\noutput_per_mtok = 1000\n'
-)
-"""One dollar a call."""
-REQUEST: Final[dict[str, Any]] = {
-    "model": "gpt-priced",
-    "messages": [{"role": "user", "content": "Why is the sky blue?"}],
-    "max_tokens": 1000,
-}
-ANSWER: Final = {
-    "id": "1",
-    "model": "gpt-priced",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "It scatters."}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 100, "completion_tokens": 1000, "total_tokens": 1100},
-}
+SETTINGS: Final = f'project = "reviews"\nuser = "ada"\n{PRICES}'
 TODAY: Final = datetime.now(UTC).date()
 
 
