@@ -9,7 +9,7 @@ from nbtokens.call import Usage
 from nbtokens.formats.paths import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nbtokens.formats.table import Format
 
@@ -17,8 +17,8 @@ Object: TypeAlias = dict[str, Any]
 Step: TypeAlias = str | tuple[str, str]
 Way: TypeAlias = tuple[Step, ...]
 Rows: TypeAlias = tuple[tuple[str, tuple[Way, ...]], ...]
-Finds: TypeAlias = tuple[tuple[int, str, str, str | None, Way | None], ...]
-"""Where an object of one shape may hold counts: row, name, key, and where need be the key inside, or the whole way."""
+Counting: TypeAlias = "Callable[[Object], dict[str, int]]"
+"""The counts in an object of one shape, by field of `Usage`."""
 
 _MOST_TOKENS: Final = 2**53
 _MOST_SHAPES: Final = 256
@@ -37,7 +37,7 @@ class UsageReader:
         self._rows: Rows = tuple(
             (name, tuple(_way(part.strip()) for part in path.split("|"))) for path, name in table.usage
         )
-        self._finds: dict[tuple[str, ...], Finds] = {}
+        self._counting: dict[tuple[str, ...], Counting] = {}
         self._scalars = [(path, steps(path)[-1]) for path in table.usage_scalars]
 
     def read(
@@ -62,8 +62,7 @@ class UsageReader:
 
     def of(self, raw: Object) -> Usage | None:
         """The counts of one usage object; None where it holds none."""
-        counts: dict[str, int] = {}
-        self._count(raw, counts)
+        counts = self._count(raw)
         if not counts:
             return None
         if _ITERATIONS in raw:
@@ -85,9 +84,7 @@ class UsageReader:
         return raw
 
     def _summed(self, parts: Iterable[Object]) -> Usage | None:
-        counts: dict[str, int] = {}
-        for part in parts:
-            self._count(part, counts)
+        counts = self._sum(parts)
         if not counts:
             return None
         self._fill(counts)
@@ -101,34 +98,21 @@ class UsageReader:
         elif not self._table.text and "input_tokens" in counts:
             counts.setdefault("output_tokens", 0)
 
-    def _count(self, raw: Object, counts: dict[str, int]) -> None:
-        keys = tuple(raw)
-        finds = self._finds.get(keys)
-        done = -1
-        for row, name, key, inside, way in self._finds_in(keys) if finds is None else finds:
-            if row == done:  # of the ways of one row, the first counts that leads somewhere
-                continue
-            value = raw[key] if way is None else _at(raw, way)
-            if inside is not None:
-                value = value.get(inside) if type(value) is dict else None
-            if type(value) is not int or not 0 <= value < _MOST_TOKENS:
-                value = None if value is None else _whole(value)
-                if value is None:
-                    continue
-            counts[name] = counts[name] + value if name in counts else value
-            done = row
+    def _sum(self, objects: Iterable[Object]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for one in objects:
+            for name, value in self._count(one).items():
+                counts[name] = counts.get(name, 0) + value
+        return counts
 
-    def _finds_in(self, keys: tuple[str, ...]) -> Finds:
-        """Where to look in an object with these keys: a few ways out of many, most of them one key or two."""
-        if len(self._finds) >= _MOST_SHAPES:
-            self._finds.clear()
-        finds = self._finds[keys] = tuple(
-            (number, name, *_taken_apart(way))
-            for number, (name, ways) in enumerate(self._rows)
-            for way in ways
-            if way[0] in keys
-        )
-        return finds
+    def _count(self, raw: Object) -> dict[str, int]:
+        keys = tuple(raw)
+        count = self._counting.get(keys)
+        if count is None:
+            if len(self._counting) >= _MOST_SHAPES:
+                self._counting.clear()
+            count = self._counting[keys] = _counter(self._rows, keys)
+        return count(raw)
 
     def _elsewhere(self, values: Mapping[str, Any], headers: Mapping[str, str]) -> Iterable[Object]:
         for path in self._table.usage_else:
@@ -146,14 +130,10 @@ class UsageReader:
         Anthropic bills all passes, but the outer counts leave the compaction out
         (https://docs.anthropic.com/en/docs/build-with-claude/compaction).
         """
-        counts: dict[str, int] = {}
         if not isinstance(iterations, list):
-            return counts
+            return {}
         passes = [one for one in iterations if isinstance(one, dict) and one.get("type") in _PASSES]
-        if any(one.get("type") == "compaction" for one in passes):
-            for one in passes:
-                self._count(one, counts)
-        return counts
+        return self._sum(passes) if any(one.get("type") == "compaction" for one in passes) else {}
 
 
 def _way(path: str) -> Way:
@@ -167,13 +147,43 @@ def _way(path: str) -> Way:
     return tuple(way)
 
 
-def _taken_apart(way: Way) -> tuple[str, str | None, Way | None]:
-    """A way as a key, the key inside of that one's object, and, where it is longer or has conditions, all of it."""
-    key, *rest = way
-    assert isinstance(key, str)  # an object has keys; conditions are for lists inside
-    if not rest:
-        return key, None, None
-    return (key, rest[0], None) if len(rest) == 1 and isinstance(rest[0], str) else (key, None, way)
+def _counter(rows: Rows, keys: tuple[str, ...]) -> Counting:
+    """A function that counts what an object with these keys holds: a few ways out of many, written out and compiled.
+
+    Every call of a model waits for it; to go over a list of the ways takes twice as long.
+    """
+    there = [(name, [way for way in ways if way[0] in keys]) for name, ways in rows]
+    lines = ["def count(raw):", "    counts = {}", *_lines([row for row in there if row[1]]), "    return counts"]
+    made: dict[str, Any] = {"at": _at, "whole": _whole}
+    exec("\n".join(lines), made)  # noqa: S102 - made of the format tables, of nothing else
+    count: Counting = made["count"]
+    return count
+
+
+def _lines(rows: list[tuple[str, list[Way]]]) -> Iterator[str]:
+    before: set[str] = set()
+    for name, ways in rows:
+        keep = f"counts[{name!r}] = value"
+        if name in before:  # rows of one field are summed
+            keep += f" + counts.get({name!r}, 0)"
+        before.add(name)
+        for depth, way in enumerate(ways, 1):  # the first way that leads somewhere counts
+            indent = "    " * depth
+            yield f"{indent}value = {_found(way)}"
+            yield f"{indent}if value.__class__ is int and 0 <= value < {_MOST_TOKENS}: {keep}"
+            yield f"{indent}elif value is not None and (value := whole(value)) is not None: {keep}"
+            if depth < len(ways):
+                yield f"{indent}else:"
+
+
+def _found(way: Way) -> str:
+    """What stands at the end of a way, as Python. Its first key is there."""
+    key, *inside = way
+    if not inside:
+        return f"raw[{key!r}]"
+    if len(inside) == 1 and isinstance(inside[0], str):
+        return f"inside.get({inside[0]!r}) if (inside := raw[{key!r}]).__class__ is dict else None"
+    return f"at(raw, {way!r})"
 
 
 def _at(raw: Any, way: Way) -> Any:  # noqa: ANN401 - usage objects hold anything
