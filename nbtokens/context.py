@@ -15,6 +15,8 @@ TagValue: TypeAlias = str | int | float | bool | list[str]
 Tags: TypeAlias = Mapping[str, TagValue]
 Attribution: TypeAlias = Literal["exact", "inferred", "none"]
 
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+
 
 class Scope(Protocol):
     """Something that is told of every record of the calls started inside it: an operation, a cell."""
@@ -61,17 +63,19 @@ _observing: ContextVar[bool] = ContextVar("nbtokens_observing", default=False)
 
 
 class _Process:
-    """What holds for the whole process: the cell that runs now, and the run's name.
+    """What holds for the whole process: the cell that runs now, the run's name, and what else the environment says.
 
     Attributes:
         running_cell: where calls belong that carry no place, as a guess.
         only_carried: this process works for others: only what they handed over to it is recorded.
+        names_endpoint: the environment says where OpenTelemetry's metrics go.
     """
 
     running_cell: Place | None = None
     only_carried: bool = False
     run_id: str | None = None
     run_id_outside: str | None = None
+    names_endpoint: bool = False
 
 
 def current_place() -> Place:
@@ -193,9 +197,15 @@ def current_run_id() -> str | None:
     return _Process.run_id or _Process.run_id_outside
 
 
+def names_endpoint() -> bool:
+    """Whether the environment says where OpenTelemetry's metrics go."""
+    return _Process.names_endpoint
+
+
 def read_environment() -> None:
-    """Read the run's name from the environment; done at start and before each cell, not for each call."""
+    """Read the environment; done at start and before each cell, not for each call."""
     _Process.run_id_outside = os.environ.get("NBTOKENS_RUN_ID") or os.environ.get("PAPERMILL_RUN_ID") or None
+    _Process.names_endpoint = any(map(os.environ.get, _ENDPOINTS))
 
 
 def set_run_id(name: str | None) -> str | None:

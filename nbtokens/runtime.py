@@ -108,6 +108,7 @@ class Runtime:
     def set_up(self, *, anew: bool = False) -> None:
         """Read the settings and open the history, once; `anew` when they may have changed."""
         with self._lock:
+            read_environment()
             if self._config is not None and not anew:
                 return
             config = self._employers or load_config()
@@ -138,7 +139,6 @@ class Runtime:
         with self._lock:
             self.set_up(anew=not self._hooks.installed)
             self.meter.enabled = True
-            read_environment()
             record_only_carried(only=False)
             self._writer.start()  # here, for a stream that is collected may not start a thread
             self._hooks.install()

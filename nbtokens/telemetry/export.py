@@ -40,11 +40,11 @@ class Background:
     """Takes records at once, and counts them on a thread, on which the SDK is loaded too.
 
     Args:
-        is_endpoint_named: whether to send by an exporter of our own where no SDK is set up.
+        names_endpoint: whether to send by an exporter of our own where no SDK is set up.
     """
 
-    def __init__(self, is_endpoint_named: Callable[[], bool]) -> None:
-        self._is_endpoint_named = is_endpoint_named
+    def __init__(self, names_endpoint: Callable[[], bool]) -> None:
+        self._names_endpoint = names_endpoint
         self._records: SimpleQueue[Record | threading.Event] = SimpleQueue()
         self._own: Any = None
         threading.Thread(target=self._run, name="nbtokens-telemetry", daemon=True).start()
@@ -99,7 +99,7 @@ class Background:
             metrics: Any = import_module("opentelemetry.metrics")
             provider = metrics.get_meter_provider()
             if type(provider).__name__ in _NONE_SET_UP:
-                provider = self._own = _own_provider() if self._is_endpoint_named() else None
+                provider = self._own = _own_provider() if self._names_endpoint() else None
         except ImportError as missing:
             logger.info("nbtokens: no metrics are sent: %s; pip install 'nbtokens[otel]'", missing)
             return None

@@ -9,14 +9,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
+from nbtokens.context import names_endpoint
 from nbtokens.guard import guarded
 from nbtokens.usage_log import log_call
 
 if TYPE_CHECKING:
     from nbtokens.record import Record
 
-_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_METRICS: Final = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 _SDK: Final = "opentelemetry.sdk.metrics"
 
 
@@ -37,22 +36,14 @@ class _Outside:
 def tell_outside(record: Record) -> None:
     """Tell of a record that was kept. Never raises, never waits."""
     log_call(record)
-    if record.kind == "call" and (_SDK in sys.modules or is_endpoint_named()):
+    if record.kind == "call" and (_SDK in sys.modules or names_endpoint()):
         with guarded:
             _exporter().take(record)
-
-
-def is_endpoint_named() -> bool:
-    """Whether the environment says where metrics go."""
-    environment = os.environ
-    return (_ENDPOINT in environment or _METRICS in environment) and bool(
-        environment.get(_ENDPOINT) or environment.get(_METRICS)
-    )
 
 
 def _exporter() -> Exporter:
     if _Outside.exporter is None or _Outside.process != os.getpid():  # a forked child has none of its parent's threads
         from nbtokens.telemetry.export import Background  # noqa: PLC0415 - only where metrics are wanted
 
-        _Outside.exporter, _Outside.process = Background(is_endpoint_named), os.getpid()
+        _Outside.exporter, _Outside.process = Background(names_endpoint), os.getpid()
     return _Outside.exporter

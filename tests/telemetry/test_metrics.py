@@ -158,3 +158,20 @@ def test_the_exporter_is_not_installed(script: Script, simulated: Endpoint, ledg
     missing = "import sys\nfor name in ('opentelemetry', 'opentelemetry.metrics'): sys.modules[name] = None\n"
     script(missing + CALLS, MODEL_URL=simulated.base_url, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert len(ledger.rows()) == 4
+
+
+def test_named_later(script: Script, simulated: Endpoint) -> None:
+    """An endpoint that is named once recording has begun counts from the next cell on, not in the middle of one."""
+    later = """
+import threading
+from nbtokens.context import Place, enter_cell
+def exports():
+    return any("telemetry" in one.name for one in threading.enumerate())
+os.environ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] = "http://127.0.0.1:9"
+nbtokens.record(model="m", input_tokens=1)
+before = exports()
+enter_cell(Place())
+nbtokens.record(model="m", input_tokens=1)
+print(before, exports())
+"""
+    assert script(CALLS + later, MODEL_URL=simulated.base_url).split() == ["False", "True"]
