@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from nbtokens.analysis.findings import Findings
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
     from nbtokens.analysis.token_stats import TokenStats
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
     from nbtokens.record import Record
+    from nbtokens.thresholds import Thresholds
 
 _FOLD_AT = 4096
 _RECENT = 1000
@@ -85,6 +87,15 @@ class History:
     def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
         """The records that are looked through for savings."""
         return self.columns(which, fields)
+
+    def findings(self, which: Selection, limits: Thresholds) -> Findings:
+        """What `check` goes by, of the calls that are selected."""
+        from nbtokens.analysis.seen import FIELDS, Seen  # noqa: PLC0415 - numpy, only where rows are read
+
+        seen = Seen(limits)
+        for columns in self.columns(which, FIELDS):
+            seen.look(columns)
+        return seen.findings()
 
     def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
         """The statistics of what is selected, read from as little as they need."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nbtokens.analysis.student import quantile, two_sided_p
 
@@ -57,6 +57,33 @@ class Fit:
     collinear: float = 0.0
 
 
+class Products(NamedTuple):
+    """What is needed of some points to fit a measure to others: they need not be at hand themselves.
+
+    Attributes:
+        points: how many.
+        means: of the measure and of each of the others.
+        products: the sums, over the points, of the products of each two of these, less their means.
+    """
+
+    points: int
+    means: tuple[float, ...]
+    products: tuple[tuple[float, ...], ...]
+
+
+class Errors(NamedTuple):
+    """What is needed of the distances of the points from the plane.
+
+    Attributes:
+        squares: the sum of their squares.
+        weighted: the sums of the products of each two of 1 and the others less their means, each point weighted by
+            the square of its error / (1 - its leverage).
+    """
+
+    squares: float
+    weighted: tuple[tuple[float, ...], ...]
+
+
 def fit(measure: Sequence[float] | Floats, *others: Sequence[float] | Floats) -> Fit | None:
     """Fit a measure to others, with an intercept; None where there are too few points, or one has no spread.
 
@@ -65,39 +92,77 @@ def fit(measure: Sequence[float] | Floats, *others: Sequence[float] | Floats) ->
     """
     import numpy as np  # noqa: PLC0415 - only where there is something to fit
 
-    y, x = np.asarray(measure, np.float64), np.asarray(others, np.float64)
-    count, free = len(y), len(y) - len(others) - 1
-    if free < 1:
+    points = np.array([measure, *others], np.float64)
+    count = points.shape[1]
+    if count <= len(points):
         return None
-    means = x.mean(axis=1)
-    spreads = np.sqrt(((x - means[:, None]) ** 2).sum(axis=1))
-    if (spreads <= _NO_SPREAD * np.maximum(np.abs(means), 1) * count).any():
+    means = points.mean(axis=1)
+    rest = points - means[:, None]
+    products = Products(count, tuple(means.tolist()), tuple(map(tuple, (rest @ rest.T).tolist())))
+    plane = _Plane.through(products)
+    if plane is None:
         return None
-    scaled = (x - means[:, None]) / spreads[:, None]
-    gram = scaled @ scaled.T
-    if np.linalg.eigvalsh(gram)[0] < _NO_SPREAD:
-        return None
-    inverse = np.linalg.inv(gram)
-    rest = y - y.mean()
-    slopes = inverse @ (scaled @ rest)
-    errors = rest - slopes @ scaled
-    pull = inverse @ scaled
-    leverage = 1 / count + (pull * scaled).sum(axis=0)
+    errors = rest[0] - plane.slopes @ rest[1:]
+    leverage = 1 / count + ((plane.inverse @ rest[1:]) * rest[1:]).sum(axis=0)
     weights = (errors / np.maximum(1 - leverage, _NO_SPREAD)) ** 2
-    variances = [
-        (weights * (1 / count - (means / spreads) @ pull) ** 2).sum(),
-        *(weights * pull**2).sum(axis=1) / spreads**2,
-    ]
-    values = slopes / spreads
-    reach = quantile((1 + CONFIDENCE) / 2, free)
-    effects = [
-        _effect(float(value), sqrt(variance), reach, free)
-        for value, variance in zip((y.mean() - values @ means, *values), variances, strict=True)
-    ]
-    variance = float((rest**2).sum())
-    explained = 1 - float((errors**2).sum()) / variance if variance else 0.0
-    collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max()))
-    return Fit(count, effects[0], tuple(effects[1:]), explained, collinear)
+    rest[0] = 1.0
+    weighted = tuple(map(tuple, ((weights * rest) @ rest.T).tolist()))
+    return plane.fit(Errors(float((errors**2).sum()), weighted))
+
+
+def fit_of(products: Products, errors: Errors) -> Fit | None:
+    """The same fit from sums that were added up elsewhere."""
+    plane = _Plane.through(products)
+    return None if plane is None else plane.fit(errors)
+
+
+class _Plane(NamedTuple):
+    """The plane of least squares: its slopes, and the inverse of the products of the others."""
+
+    of: Products
+    slopes: Floats
+    inverse: Floats
+    collinear: float
+
+    @classmethod
+    def through(cls, of: Products) -> _Plane | None:
+        """None where there are too few points, or one of the others has no spread of its own."""
+        import numpy as np  # noqa: PLC0415 - only where there is something to fit
+
+        if of.points <= len(of.means):
+            return None
+        means, products = np.array(of.means[1:]), np.array(of.products)
+        spreads = np.sqrt(np.diag(products)[1:])
+        if (spreads <= _NO_SPREAD * np.maximum(np.abs(means), 1) * of.points).any():
+            return None
+        scale = np.outer(spreads, spreads)
+        gram = products[1:, 1:] / scale
+        if np.linalg.eigvalsh(gram)[0] < _NO_SPREAD:
+            return None
+        inverse = np.linalg.inv(gram)
+        collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max()))
+        return cls(of, inverse / scale @ products[1:, 0], inverse / scale, collinear)
+
+    def fit(self, errors: Errors) -> Fit:
+        """The fit, its certainty from the errors."""
+        import numpy as np  # noqa: PLC0415 - the same
+
+        count, means, products = self.of
+        free = count - len(means)
+        centre = np.array(means[1:])
+        pulls = np.zeros((len(means), len(means)))
+        pulls[0] = 1 / count, *(-centre @ self.inverse)
+        pulls[1:, 1:] = self.inverse
+        variances = np.einsum("ij,jk,ik->i", pulls, np.array(errors.weighted), pulls)
+        values = (means[0] - self.slopes @ centre, *self.slopes)
+        reach = quantile((1 + CONFIDENCE) / 2, free)
+        effects = [
+            _effect(float(value), sqrt(max(variance, 0.0)), reach, free)
+            for value, variance in zip(values, variances.tolist(), strict=True)
+        ]
+        variance = products[0][0]
+        explained = 1 - errors.squares / variance if variance else 0.0
+        return Fit(count, effects[0], tuple(effects[1:]), explained, self.collinear)
 
 
 def _effect(value: float, error: float, reach: float, free: int) -> Effect:

@@ -2,80 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections import defaultdict
 from heapq import nlargest
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nbtokens.analysis.findings import (
+    LEAST_FOR_P99,
+    MEASURES,
+    NAMED,
+    NO_MODEL,
+    TOO_MANY_REQUESTS,
+    Beyond,
+    Calls,
+    Day,
+    Failures,
+    Findings,
+    Kind,
+    Speeds,
+)
 from nbtokens.analysis.gathered import Codes, Gathered, Money, groups
+from nbtokens.analysis.regression import fit
 from nbtokens.analysis.validation import CUT_OFF
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nbtokens.analysis.gathered import Flags, Floats, Ints
     from nbtokens.history.columns import Columns
+    from nbtokens.thresholds import Thresholds
 
-NAMED: Final = 5
-"""Of so many of the longest calls the ids are kept."""
-_MEASURES: Final = {"duration": "duration_s", "tokens": "total_tokens"}
-_TOO_MANY_REQUESTS: Final = 429
-
-
-class Kind(NamedTuple):
-    """What like calls share."""
-
-    model: str
-    operation: str | None
-    call_type: str | None
-
-    @property
-    def where(self) -> str:
-        """The operation and the model."""
-        return f"{self.operation}, {self.model}" if self.operation else self.model
-
-
-@dataclass(slots=True)
-class Failures:
-    """What went wrong with the calls of one kind.
-
-    Attributes:
-        limited: responses 429.
-        waits: seconds that these asked to wait.
-    """
-
-    errors: Counter[str] = field(default_factory=Counter)
-    cost: Decimal = Decimal(0)
-    seconds: float = 0.0
-    limited: int = 0
-    waits: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """The calls of one kind.
-
-    Attributes:
-        ok: how many succeeded; `cut` of these were cut off, which cost `cost_of_cut`.
-        failed: how many did not.
-        speeds: tokens per second of those that succeeded and were timed.
-        at: when these began, in microseconds since 1970, UTC.
-        sorted: measure -> the durations in seconds, and the total tokens, of those that succeeded, in order.
-        longest: measure -> the largest values, with the calls' ids, the largest first.
-    """
-
-    ok: int
-    failed: int
-    cut: int
-    cost_of_cut: Decimal
-    retries: int
-    failures: Failures
-    speeds: Floats
-    at: Ints
-    sorted: dict[str, Floats]
-    longest: dict[str, list[tuple[float, str]]]
-
+_HOUR: Final = 3_600_000_000
+_DAY: Final = 24 * _HOUR
 
 FIELDS: Final = frozenset({
     "kind", "model", "request_model", "operation", "call_type", "status", "http_status", "error", "finish_reason",
@@ -88,14 +47,13 @@ class Seen:
     """Looks at the calls of a history.
 
     Args:
-        near_limit: an answer whose output is within this share of `max_tokens` counts as cut off.
+        limits: from where on something is a red flag.
     """
 
-    def __init__(self, near_limit: float) -> None:
-        self.count = 0
-        self.summed: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-        """model -> calls that succeeded and that failed, of which only sums are kept."""
-        self._near_limit = near_limit
+    def __init__(self, limits: Thresholds) -> None:
+        self._count = 0
+        self._summed: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        self._limits = limits
         self._names, self._kinds = Codes(), Codes()
         self._rows = Gathered()
         self._money = Money()
@@ -110,7 +68,7 @@ class Seen:
         count = len(calls)
         if not count:
             return
-        self.count += count
+        self._count += count
         kinds = self._kinds_of(calls)
         numbers = {name: calls.floats(name) for name in ("duration_s", "output_tokens", "total_tokens")}
         ok = _are(calls, "status", {"ok"})
@@ -130,26 +88,34 @@ class Seen:
         )
         self._money.add(calls, "cost_usd", np.arange(count))
         self._look_at_failures(calls, kinds, ok)
-        for measure, name in _MEASURES.items():
+        for measure, name in MEASURES.items():
             self._look_at_longest(calls, kinds, measure, np.where(ok, numbers[name], np.nan))
 
-    def kinds(self) -> dict[Kind, Calls]:
-        """The calls of each kind, in the order in which they began."""
+    def findings(self) -> Findings:
+        """The figures of what was seen."""
         names, of_row = list(self._kinds), self._rows["kind"]
-        every = np.arange(len(of_row))
-        return {names[of_row[rows[0]]]: self._calls(int(of_row[rows[0]]), rows) for rows in groups(of_row, every)}
+        found = {names[of_row[rows[0]]]: rows for rows in groups(of_row, np.arange(len(of_row)))}
+        models: dict[str, list[Ints]] = defaultdict(list)
+        for kind, rows in found.items():
+            models[kind.model].append(rows)
+        speeds = {model: self._speeds(np.concatenate(parts)) for model, parts in models.items()}
+        return Findings(
+            self._count,
+            {kind: self._calls(int(of_row[rows[0]]), rows) for kind, rows in found.items()},
+            {model: of_model for model, of_model in speeds.items() if of_model is not None},
+            dict(self._summed),
+        )
 
     def _kinds_of(self, calls: Columns) -> Ints:
         """The number of each call's kind."""
         codes = self._names.of(calls.tuples("model", "request_model", "operation", "call_type"), len(calls))
-        kinds = [self._kinds[Kind(model or asked or "(no model)", *rest)] for model, asked, *rest in self._names]
+        kinds = [self._kinds[Kind(model or asked or NO_MODEL, *rest)] for model, asked, *rest in self._names]
         return np.array(kinds, np.int64)[codes]
 
     def _calls(self, kind: int, rows: Ints) -> Calls:
         ok, cut = rows[self._rows["ok"][rows]], rows[self._rows["cut"][rows]]
         speed = self._rows["speed"][rows]
-        timed = ~np.isnan(speed)
-        values = {measure: self._rows[measure][ok] for measure in _MEASURES}
+        speed = np.sort(speed[~np.isnan(speed)])
         return Calls(
             ok=len(ok),
             failed=len(rows) - len(ok),
@@ -157,20 +123,43 @@ class Seen:
             cost_of_cut=self._money.sum(cut),
             retries=int(self._rows["retried"][rows].sum()),
             failures=self._failures[kind],
-            speeds=speed[timed],
-            at=self._rows["at"][rows][timed],
-            sorted={measure: np.sort(of[~np.isnan(of)]) for measure, of in values.items()},
-            longest={measure: self._longest[kind, measure] for measure in _MEASURES},
+            median_speed=_percentile(speed, 0.5) if len(speed) >= self._limits.least_calls else None,
+            beyond=[one for measure in MEASURES for one in self._beyond(kind, measure, ok)],
         )
+
+    def _beyond(self, kind: int, measure: str, rows: Ints) -> Iterator[Beyond]:
+        values = self._rows[measure][rows]
+        values = np.sort(values[~np.isnan(values)])
+        if len(values) < max(LEAST_FOR_P99, self._limits.least_calls):
+            return
+        p50, p99 = _percentile(values, 0.5), _percentile(values, 0.99)
+        out = values[(values >= p99) & (values > self._limits.outlier * p50)]
+        if len(out):
+            ids = [record_id for _, record_id in self._longest[kind, measure]][: len(out)]
+            yield Beyond(measure, p50, p99, len(out), float(out[0]), float(out[-1]), ids)
+
+    def _speeds(self, rows: Ints) -> Speeds | None:
+        """Of a model's calls, where enough of them were timed."""
+        rows = rows[~np.isnan(self._rows["speed"][rows])]
+        if len(rows) < max(self._limits.least_calls, 1):
+            return None
+        speeds, at = self._rows["speed"][rows], self._rows["at"][rows]
+        ordered = np.sort(speeds)
+        days = []
+        for lot in groups(at // _DAY, np.arange(len(at)), self._limits.least_calls):
+            hours = at[lot] % _DAY / _HOUR
+            day = str(at[lot[0]].astype("datetime64[us]").astype("datetime64[D]"))
+            days.append(Day(day, fit(speeds[lot], hours), float(hours.min()), float(hours.max())))
+        return Speeds(len(rows), _percentile(ordered, 0.5), _percentile(ordered, 0.95), days)
 
     def _is_cut(self, calls: Columns, output: Floats) -> Flags:
         """Which answers ended because of their ceiling: the provider says so, or they nearly reached it."""
         ceiling = calls.floats("max_tokens")
-        reached = (ceiling > 0) & (output > 0) & (output >= (1 - self._near_limit) * ceiling)
+        reached = (ceiling > 0) & (output > 0) & (output >= (1 - self._limits.near_limit) * ceiling)
         return _are(calls, "finish_reason", CUT_OFF) | (reached & ~_are(calls, "call_type", {"embeddings"}))
 
     def _look_at_failures(self, calls: Columns, kinds: Ints, ok: Flags) -> None:
-        limited = calls.floats("http_status") == _TOO_MANY_REQUESTS
+        limited = calls.floats("http_status") == TOO_MANY_REQUESTS
         rows = np.flatnonzero(limited | ~ok).tolist()
         told = list(calls.tuples("error", "retry_after_s", "duration_s")) if rows else []
         costs = calls.values("cost_usd") if rows else []
@@ -179,7 +168,9 @@ class Seen:
             error, wait, seconds = told[row]
             if limited[row]:
                 found.limited += 1
-                found.waits += [] if wait is None else [wait]
+                if wait is not None:
+                    found.waited = (found.waited or 0.0) + wait
+                    found.longest_wait = max(found.longest_wait or 0.0, wait)
             if not ok[row]:
                 found.errors[error or "error"] += 1
                 found.cost += costs[row] or 0
@@ -201,9 +192,14 @@ class Seen:
         """The calls of rows that hold no more than sums; of these it is known whether they failed."""
         for model, asked, sums in rollups.tuples("model", "request_model", "sums"):
             calls, failed = ((sums or {}).get(name, 0) for name in ("calls", "failed_calls"))
-            summed = self.summed[model or asked or "(no model)"]
-            summed[0] += calls - failed
-            summed[1] += failed
+            name = model or asked or NO_MODEL
+            ok_before, failed_before = self._summed[name]
+            self._summed[name] = ok_before + calls - failed, failed_before + failed
+
+
+def _percentile(values: Floats, share: float) -> float:
+    """The value at position share x (n - 1), rounded down, of sorted values."""
+    return float(values[int(share * (len(values) - 1))])
 
 
 def _are(columns: Columns, name: str, values: frozenset[str] | set[str]) -> Flags:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.flag import KINDS
+from nbtokens.analysis.flags import flags_of
 from nbtokens.analysis.scores import low_scores
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import check_names
@@ -38,20 +39,15 @@ class Check:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """What is wrong with the calls."""
-        from nbtokens.analysis.flags import flags_of  # noqa: PLC0415 - numpy, only where rows are read
-        from nbtokens.analysis.seen import FIELDS, Seen  # noqa: PLC0415 - the same
-
-        limits = runtime().config.settings.thresholds
-        which, seen = selection(arguments), Seen(limits.near_limit)
-        for columns in history.columns(which, FIELDS):
-            seen.look(columns)
-        if not seen.count:
+        limits, which = runtime().config.settings.thresholds, selection(arguments)
+        found = history.findings(which, limits)
+        if not found.count:
             check_names(which, history)
-        flags = flags_of(seen, limits)
+        flags = flags_of(found, limits)
         if limits.scores:
             flags += low_scores(history.average_scores(which, ["operation"])["operation"], limits.scores)
         failing = any(flag.kind in arguments.fail_on or _ANY in arguments.fail_on for flag in flags)
-        return Answer(flags_report(seen.count, flags, limits.least_calls), int(failing))
+        return Answer(flags_report(found.count, flags, limits.least_calls), int(failing))
 
 
 def _kinds(text: str) -> tuple[str, ...]:
