@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyters import LAB_OPTIONS, ROOT, environment_in, serving, wait_for_server, write_settings
+from jupyter_process import wait_for_server
+from jupyters import LAB_OPTIONS, ROOT, environment_in, serving, write_settings
 
 from nbtokens.demo import local_model, simulated_model
 

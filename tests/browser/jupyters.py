@@ -9,13 +9,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_process import wait_for_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,17 +49,6 @@ def write_settings(folder: Path) -> None:
         path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
-
-
-def wait_for_server(runtime: Path, process: subprocess.Popen[str], output: Path) -> dict[str, Any]:
-    """What Jupyter writes down about its server once it answers."""
-    while True:
-        assert process.poll() is None, output.read_text()
-        for path in runtime.glob("jpserver-*.json"):
-            if "running at" in output.read_text():
-                server: dict[str, Any] = json.loads(path.read_text())
-                return server
-        time.sleep(0.1)
 
 
 @dataclass

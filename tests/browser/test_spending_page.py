@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from jupyter_process import wait_for_server
 from ledgers import ROOT
 from server.conftest import ADAS, TOKEN, served
 
@@ -172,12 +171,7 @@ def lab_url(ledger: Ledger, tmp_path: Path) -> Iterator[tuple[str, str]]:
             stderr=subprocess.STDOUT,
         )
     try:
-        while not (found := list((tmp_path / "runtime").glob("jpserver-*.json"))):
-            assert process.poll() is None, output.read_text()
-            time.sleep(0.1)
-        while "running at" not in output.read_text():
-            time.sleep(0.1)
-        server = json.loads(found[0].read_text())
+        server = wait_for_server(tmp_path / "runtime", process, output)
         yield server["url"], server["token"]
     finally:
         process.terminate()

@@ -16,7 +16,7 @@ from typing import Final
 from playwright.sync_api import sync_playwright
 
 ROOT: Final = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 from jupyters import serving  # noqa: E402 - the path comes first
 from pages import WIDGET, expecting, in_notebook, open_notebook, run_all  # noqa: E402 - the same

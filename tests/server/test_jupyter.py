@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Final
 from zipfile import ZipFile
 
 import pytest
+from jupyter_process import wait_for_server
 from ledgers import ROOT
 from server.conftest import Rest
 
@@ -74,20 +73,10 @@ def jupyter(ledger: Ledger, tmp_path: Path) -> Iterator[Rest]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Rest(_wait(tmp_path / "runtime", process, output) + "nbtokens")
+        yield Rest(wait_for_server(tmp_path / "runtime", process, output)["url"] + "nbtokens")
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait(runtime: Path, process: subprocess.Popen[bytes], output: Path) -> str:
-    while True:
-        assert process.poll() is None, output.read_text()
-        for path in runtime.glob("jpserver-*.json"):
-            if "is running at" in output.read_text():
-                url: str = json.loads(path.read_text())["url"]
-                return url
-        time.sleep(0.1)
 
 
 def test_in_the_jupyter_server(jupyter: Rest, ledger: Ledger) -> None:
