@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from decimal import Decimal
+from typing import Any, Final
 
 import msgspec
 
 from nbtokens.call import Usage
 
-if TYPE_CHECKING:
-    from decimal import Decimal
 
-
-class Price(NamedTuple):
+class Price(msgspec.Struct, frozen=True, gc=False):
     """What one call costs, in USD. `source` says who says so; None in all means unpriced."""
 
     input: Decimal | None = None

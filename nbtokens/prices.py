@@ -85,8 +85,9 @@ class PriceBook:
             if own is not None:
                 return Price(total=own, source="provider")
         settled = self._settled.get((order.models, order.url, provider, order.engine, order.tier))
-        if settled is not None and settled.cover(order.usage):
-            return Price(*settled.cost(order.usage), self._source)
+        price = None if settled is None else settled.price(order.usage)
+        if price is not None:
+            return price
         ready = self.ready
         models = self._resolve_deployments(order.models)
         said = self._users_price(models, order.server)
@@ -173,14 +174,15 @@ class PriceBook:
         return self._found[key]
 
     def _by_model(self, provider: Provider, model: ModelInfo, order: Order) -> Price | None:
-        rates = Rates.of(model.get_prices(order.at, price_context(order.tier)))
-        if rates is None or not rates.cover(order.usage):
+        rates = Rates.of(model.get_prices(order.at, price_context(order.tier)), self._source)
+        price = None if rates is None else rates.price(order.usage)
+        if rates is None or price is None:
             return _by_genai_prices(provider, model, order, self._source)
         if not isinstance(model.prices, list):  # else they change with the date or the time of day
             if len(self._settled) >= _MOST_KEPT:
                 self._settled.clear()
             self._settled[order.models, order.url, order.provider, order.engine, order.tier] = rates
-        return Price(*rates.cost(order.usage), self._source)
+        return price
 
 
 def genai_id(provider: str) -> str:

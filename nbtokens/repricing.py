@@ -15,7 +15,6 @@ from nbtokens.formats.recognise import READERS
 from nbtokens.formats.usage import UsageReader
 from nbtokens.order import Order, Price
 from nbtokens.prices import ENGINES
-from nbtokens.record import AMENDABLE, Record
 from nbtokens.rows import amendment
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from nbtokens.config import UserHost
     from nbtokens.prices import PriceBook
+    from nbtokens.record import Record
 
 _COUNTS: Final = (
     "input_tokens",
@@ -123,6 +123,5 @@ def _is_given(record: Record) -> bool:
 
 
 def _same(record: Record, price: Price) -> bool:
-    amounts = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd")
-    assert set(amounts) < set(AMENDABLE)
-    return all(getattr(record, name) == now for name, now in zip(amounts, price[:4], strict=True))
+    before = record.input_cost_usd, record.output_cost_usd, record.other_cost_usd, record.cost_usd
+    return before == (price.input, price.output, price.other, price.total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ _ONE_ESCAPE: Final = len("\\ud800")
 _ANY_JSON: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Documents(NamedTuple):
+class Documents(msgspec.Struct, frozen=True):
     """The documents of one body, in order.
 
     Attributes:
@@ -69,9 +69,9 @@ def _bounded(digits: str) -> int | float:
 
 def documents(body: bytes | bytearray) -> Documents:
     """Split a body into its documents. What it is shows in its bytes; content types are often missing or wrong."""
-    if body[:1] == b"\0" and is_event_stream(bytes(body)):
-        return Documents([text for text in payloads(bytes(body)) if text], done=False, streamed=True)
     data = bytes(body)
+    if data[:1] == b"\0" and is_event_stream(data):
+        return Documents([text for text in payloads(data) if text], done=False, streamed=True)
     if data[:1] != b"{":
         data = data.removeprefix(_BOM).strip()
     if data[:1] == b"{":

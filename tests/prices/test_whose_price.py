@@ -9,6 +9,7 @@ import pytest
 from pricing import A_MILLION, LOCAL, NOON, OPENAI, order, price_book
 
 from nbtokens.call import Usage
+from nbtokens.order import UNPRICED
 from nbtokens.prices import PriceBook
 
 OPENROUTER: Final = {"provider": "openrouter", "url": "https://openrouter.ai/api/v1/chat/completions"}
@@ -69,7 +70,7 @@ def test_price_by_the_hour() -> None:
 )
 def test_unpriced(model: str, place: dict[str, Any]) -> None:
     """An unknown model, host or provider has no price: None, never 0."""
-    assert price_book().price(order(model, **place)) == (None, None, None, None, None)
+    assert price_book().price(order(model, **place)) == UNPRICED
 
 
 def test_a_model_of_somebody_else() -> None:
