@@ -121,6 +121,11 @@ def pytest_runtest_teardown() -> None:
         gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the interpreter's exit modules are let go, else some of them (DuckDB's) take what they made for leaked."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def summaries_at_once() -> None:
     """The summary is written soon after each call, so that no test waits for the one of the test before."""

@@ -38,7 +38,7 @@ class Forget:
         now = runtime()
         if not arguments.yes:
             rows = sum(map(choice.holds, now.store.records()))
-            say(f"{count(rows)} rows would be forgotten; with --yes they are.")
+            say(f"{count(rows)} rows would be forgotten, and their copies in backups; with --yes they are.")
             return 0
         done = forget(now.store, choice)
         now.write_summary()

@@ -8,11 +8,12 @@ from nbtokens.amounts import count, usd
 from nbtokens.errors import NbtokensError
 from nbtokens.prices import PriceBook
 from nbtokens.questions.asking import add_format
+from nbtokens.reports.hidden import hiding, without_money
 from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.report import Report, Table
 from nbtokens.repricing import Repriced, reprice
 from nbtokens.runtime import runtime
-from nbtokens.terminal import say
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse
@@ -39,15 +40,17 @@ class Reprice:
         if not prices.wait(_WAIT):
             raise NbtokensError(f"the price data could not be loaded within {_WAIT:g} s. Nothing was changed.")
         found = reprice(now.store.records(), prices, now.config.settings.hosts)
-        say(RENDERERS[arguments.format or "text"](_report(found)).rstrip())
+        report = without_money(_report(found)) if hiding.on else _report(found)
+        say(RENDERERS[arguments.format or "text"](report).rstrip())
+        tell = say if arguments.format is None else complain  # what is printed is for another program
         if arguments.yes:
             for row in found.amendments:
                 now.store.append(row)
             now.store.flush()
             now.write_summary()
-            say(f"{count(len(found.amendments))} amend rows appended.")
+            tell(f"{count(len(found.amendments))} amend rows appended.")
         elif found.amendments:
-            say("Nothing was changed; `nbtokens reprice --yes` appends these prices.")
+            tell("Nothing was changed; `nbtokens reprice --yes` appends these prices.")
         return 0
 
 

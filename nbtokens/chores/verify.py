@@ -10,7 +10,7 @@ from nbtokens.questions.asking import add_format
 from nbtokens.reports.renderers import RENDERERS
 from nbtokens.reports.report import Report, Table
 from nbtokens.runtime import runtime
-from nbtokens.terminal import say
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse
@@ -33,9 +33,10 @@ class Verify:
         store = runtime().store
         if arguments.repair:
             done = verifying.repair(store)
-            say(f"Written anew; {count(done.rows)} rows that were there twice left out. Backup: {done.backup}")
+            tell = say if arguments.format is None else complain  # what is printed is for another program
+            tell(f"Written anew; {count(done.rows)} rows that were there twice left out. Backup: {done.backup}")
             if done.aside is not None:
-                say(f"What could not be read is in {done.aside}")
+                tell(f"What could not be read is in {done.aside}")
         found = verifying.verify(store)
         rows = tuple((kind, count(number)) for kind, number in sorted(found.rows.items()))
         report = Report(

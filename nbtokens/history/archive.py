@@ -123,6 +123,10 @@ class Archive:
         with contextlib.suppress(OSError):
             replace_file(self.folder / _TOTALS, _encoder.encode(_Kept(self._sizes(names), totals.to_plain())))
 
+    def drop_totals(self) -> None:
+        """Remove what was kept so; it is added up again when it is asked for."""
+        (self.folder / _TOTALS).unlink(missing_ok=True)
+
     def keep_entries(self, entries: list[Entry]) -> None:
         """Write the manifest."""
         self.folder.mkdir(mode=0o700, exist_ok=True)

@@ -109,6 +109,7 @@ def rewrite(store: Store, plan: Plan) -> Outcome:
         if files or before.files:
             archive.keep_entries([Entry(plan.marker, files)])
             archive.remove_strays()
+            archive.drop_totals()  # they hold the latest rows, which may be gone
     store.totals()
     store.checkpoint(force=True)
     return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from nbtokens.record import FIELDS, VERSION, Record, folded, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from nbtokens.history.parquet import Writer
     from nbtokens.history.store import Store
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _COUNTED: Final = ("call", "cache_hit", "run")
 _FIELDS: Final = frozenset(FIELDS)
 _REFERRING: Final = ("amend", "score")
+_LEFT_OVER: Final = re.compile(r"\.(usage_history|totals_checkpoint|USAGE_SUMMARY|_totals)\b.*")
+"""Files that a process had not yet given their names when it was killed."""
 
 
 def archive(store: Store, before: datetime) -> Outcome:
@@ -185,6 +189,13 @@ def forget(store: Store, choice: Choice) -> Forgotten:
         if not choice.names() or any(name in content for name in choice.names()):
             torn.unlink()
             done.torn_files.append(torn.name)
+    _remove_left_overs(store.folder)
     if done.rows + done.archived == 0:
         (store.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
     return done
+
+
+def _remove_left_overs(folder: Path) -> None:
+    for path in folder.rglob(".*"):
+        if _LEFT_OVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)

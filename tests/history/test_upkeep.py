@@ -259,6 +259,18 @@ def test_forget_a_user(months: list[Record], ledger: Ledger, capsys: pytest.Capt
     assert main(["verify"]) == 0
 
 
+def test_nothing_is_left_of_who_was_forgotten(months: list[Record], ledger: Ledger) -> None:
+    """Not where all of the archive was theirs, nor in files that a killed process has left half written."""
+    main(["archive", "--before", "2026-10"])
+    for name in (".totals_checkpoint.json.abc123", ".usage_history.json.new", "backups/.usage_history-2026.json.new"):
+        (ledger.folder / name).write_text('{"user":"ada"}')
+    assert b'"ada"' in (ledger.folder / "archive" / "_totals.json").read_bytes()
+    assert main(["forget", "--before", "2026-10", "--yes"]) == 0
+    assert b'"ada"' not in ledger.everything()
+    assert _read(ledger).totals().sums().calls == 0
+    assert main(["verify"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "left"),
     [
@@ -292,6 +304,7 @@ def test_verify_finds_what_is_wrong(months: list[Record], ledger: Ledger, capsys
     assert "Line 4: Expected `int` >= 0" in said
     assert f"The id {months[0].id} is there more than once" in said
     assert main(["verify", "--repair", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["title"].startswith("The history ")
     assert "<<<<<<<" in next(ledger.folder.glob("usage_history.torn-*")).read_text()
     assert len(ledger.rows(None)) == 33  # one row says that it was written anew, and one is no record but stays
     assert list(_read(ledger).records()) == months
@@ -385,6 +398,7 @@ def test_reprice(ledger: Ledger, make_record: Callable[..., Record], capsys: pyt
     assert nbtokens.history().sums.cost_usd == 11
     capsys.readouterr()
     assert main(["reprice", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "The history at today's prices"
     assert len(ledger.rows("amend")) == 1
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nbtokens.amounts import usd
+from nbtokens.record import Record, new_id
+from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -93,6 +96,23 @@ def test_hide_cost(shell: Shell) -> None:
     assert "•••" not in texts[-1]
     shell("%tokens hide-cost off")
     assert "$" in repr(shell("%tokens").value)
+
+
+def test_hide_cost_of_new_prices(shell: Shell) -> None:
+    """What the history would cost at today's prices is shown without money, too, in every format."""
+    runtime().store.append(
+        Record(
+            v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), model="gpt-5", input_tokens=7_000_000,
+            usage_source="reported", status="ok", cost_usd=Decimal("123.45"), price_source="earlier",
+        )
+    )  # fmt: skip
+    assert "$123.45" in shell("%tokens reprice").out
+    shell("%tokens hide-cost")
+    for words in ("", "--json", "--format html", "--yes"):
+        printed = shell(f"%tokens reprice {words}").out
+        assert "$" not in printed
+        assert "gpt-5" in printed
+        assert "•••" in printed
 
 
 def test_hiding_changes_no_file(shell: Shell, ledger: Ledger) -> None:
