@@ -44,12 +44,11 @@ class Estimates:
 
     def completed(self, call: Call, exchange: Exchange, reader: Reader, request: Request) -> Call:
         """The call, with counts for what the provider did not report of an answer that began to come."""
-        answered = exchange.status is not None and exchange.status < _FIRST_ERROR_STATUS
-        if not reader.table.countable:
+        usage, table = call.usage, reader.table
+        reported = usage.output_tokens is not None and usage.input_tokens is not None
+        if reported and (call.complete or table.text == ()):
             return call
-        usage = call.usage
-        cut_off = not call.complete and reader.table.text != ()
-        if not answered or (usage.output_tokens is not None and usage.input_tokens is not None and not cut_off):
+        if not table.countable or exchange.status is None or exchange.status >= _FIRST_ERROR_STATUS:
             return call
         with guarded:  # a body that can't be counted is a call all the same
             return self._counted(call, exchange, reader, request)

@@ -108,12 +108,9 @@ FIELDS: Final[tuple[str, ...]] = Record.__struct_fields__
 # Seeded by the operating system, and anew in a forked child: ids must differ, they need not be secret, and asking
 # the system for every one costs more than all the rest of an id.
 _random: Final = random.Random()  # noqa: S311 - see above
+_bits: Final = _random.getrandbits
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
-
-# A UUID's last 64 bits begin with the bits 10; the 12 bits before them are free, after the version.
-_VARIANT: Final = 1 << 63
-_NOT_SECOND_BIT: Final = ~(1 << 62)
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(Record)
@@ -197,9 +194,8 @@ def new_id(at: float | None = None) -> str:
     Args:
         at: seconds since the epoch; now by default.
     """
-    when = f"{int((time.time() if at is None else at) * 1000):012x}"
-    chance = f"{_random.getrandbits(76) & _NOT_SECOND_BIT | _VARIANT:020x}"
-    return f"{when[:8]}-{when[8:]}-7{chance[1:4]}-{chance[4:8]}-{chance[8:]}"
+    when = int((time.time() if at is None else at) * 1000)
+    return f"{when >> 16:08x}-{when & 0xFFFF:04x}-7{_bits(12):03x}-{_bits(14) | 0x8000:04x}-{_bits(48):012x}"
 
 
 def utc(seconds: float) -> datetime:

@@ -40,9 +40,11 @@ class Reader:
         self.pattern = re.compile(rf"(?:{table.path})/?\Z")
         prefixes = ("", *(f"{envelope}." for envelope in table.envelopes))
         self._fields = [
-            (name, [f"{inside}{path}" for path in paths for inside in prefixes])
+            (name, f"{inside}{path}")
             for name, paths in table.fields.items()
             if name != _PROGRESS
+            for path in reversed(paths)  # the most telling last, so that it stays
+            for inside in reversed(prefixes)
         ]
         self._progress = [f"{inside}{path}" for path in table.fields.get(_PROGRESS, ()) for inside in prefixes]
         self._errors = [*(f"{inside}{_ERROR}" for inside in prefixes), *table.errors]
@@ -57,7 +59,7 @@ class Reader:
         Not a `cached_property`: before Python 3.12 these share a lock, which a forked child may find held for ever.
         """
         table = self.table
-        named = (path for _, paths in self._fields for path in paths)
+        named = (path for _, path in self._fields)
         scalars = dict.fromkeys([*named, *self._progress, _EVENT_TYPE, _OBJECT])
         leaves = [
             *(Leaf(path, str) for path in scalars),
@@ -153,13 +155,7 @@ class Reader:
         return any(values.get(path) in PENDING for path in self._progress)
 
     def _texts_of_fields(self, values: dict[str, Any], usage: dict[str, Any] | None) -> dict[str, str]:
-        texts = {}
-        for name, paths in self._fields:
-            for path in paths:
-                value = values.get(path)
-                if value:
-                    texts[name] = value
-                    break
+        texts = {name: values[path] for name, path in self._fields if path in values}
         if usage is not None:
             for key in self.table.usage_fields:
                 value = usage.get(key)

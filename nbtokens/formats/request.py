@@ -87,14 +87,12 @@ class Request:
         """Whether the object has this key."""
         return key in self._keys
 
-    def prefix(self, wanted: Format) -> list[bytes]:
+    def prefix(self, wanted: Format) -> list[msgspec.Raw]:
         """The JSON text of the leading block: all keys of the prompt, but of the last one only its first element."""
         keys = self._keys
-        parts = [bytes(keys[key]) for key in wanted.prompt[:-1] if key in keys]
-        last = keys.get(wanted.prompt[-1]) if wanted.prompt else None
-        if last is not None:
-            text = bytes(last)
-            parts.append(_first(text) if text.startswith(b"[") else text)
+        parts = [keys[key] for key in wanted.prompt if key in keys]
+        if parts and wanted.prompt[-1] in keys:
+            parts[-1] = _first(parts[-1])
         return parts
 
     def prompt_texts(self, wanted: Format) -> Iterator[str]:
@@ -109,11 +107,14 @@ def _of_form(body: bytes) -> dict[str, msgspec.Raw]:
     return {} if found is None else {"model": msgspec.Raw(msgspec.json.encode(found[1].decode("utf-8", "replace")))}
 
 
-def _first(text: bytes) -> bytes:
+def _first(value: msgspec.Raw) -> msgspec.Raw:
+    if memoryview(value)[0] != ord("["):
+        return value
     try:
-        return b"".join(bytes(part) for part in _as_list.decode(text)[:1])
+        elements = _as_list.decode(value)
     except UNREADABLE:
-        return b""
+        elements = []
+    return elements[0] if elements else msgspec.Raw()
 
 
 _NOT_PROSE: Final = frozenset({"type", "url", "data", "image_url", "file_id", "id", "media_type", "input_audio"})
