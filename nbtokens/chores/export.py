@@ -23,8 +23,12 @@ class Export:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --format and --output."""
-        parser.add_argument("--format", choices=FORMATS, default="csv", help="csv by default")
+        """Declare --format, --json and --output."""
+        formats = parser.add_mutually_exclusive_group()
+        formats.add_argument("--format", choices=FORMATS, default="csv", help="csv by default")
+        formats.add_argument(
+            "--json", dest="format", action="store_const", const="json", help="the same as --format json"
+        )
         parser.add_argument("--output", "-o", type=Path, metavar="PATH", help="a file; else it is printed")
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ from nbtokens.amounts import count
 from nbtokens.chores.moments import moment
 from nbtokens.errors import NbtokensError
 from nbtokens.history.upkeep import Choice, forget
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.runtime import runtime
 from nbtokens.terminal import say
 
@@ -23,12 +25,13 @@ class Forget:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --user, --notebook, --before, --since and --yes."""
+        """Declare --user, --notebook, --before, --since, --yes and --json."""
         parser.add_argument("--user", metavar="NAME", help="rows of this user")
         parser.add_argument("--notebook", metavar="PATH", help="rows of this notebook, as the history names it")
         parser.add_argument("--before", type=moment, metavar="DATE", help="rows from before this day or time (UTC)")
         parser.add_argument("--since", type=moment, metavar="DATE", help="rows from this day or time on (UTC)")
         parser.add_argument("--yes", action="store_true", help="do it; without this, only count")
+        add_json(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Count them, or take them out and say what was done."""
@@ -38,10 +41,17 @@ class Forget:
         now = runtime()
         if not arguments.yes:
             rows = sum(map(choice.holds, now.store.records()))
-            say(f"{count(rows)} rows would be forgotten, and their copies in backups; with --yes they are.")
+            if arguments.json:
+                say(json_line(rows=rows, forgotten=False))
+            else:
+                say(f"{count(rows)} rows would be forgotten, and their copies in backups; with --yes they are.")
             return 0
         done = forget(now.store, choice)
         now.write_summary()
+        if arguments.json:
+            outcome = {"rows": done.rows, "archived": done.archived, "in_backups": done.in_backups}
+            say(json_line(**outcome, removed=done.torn_files, forgotten=True))
+            return 0
         say(f"{count(done.rows)} rows taken out of {now.store.journal.path}")
         say(f"{count(done.archived)} rows taken out of the archive, {count(done.in_backups)} out of backups")
         for name in done.torn_files:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from nbtokens.amounts import count
 from nbtokens.errors import NbtokensError
 from nbtokens.history.importing import import_file
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.runtime import runtime
 from nbtokens.terminal import complain, say
 
@@ -25,7 +27,7 @@ class Import:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the files and --map."""
+        """Declare the files, --map and --json."""
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="usage_history.json, or a .csv file")
         parser.add_argument(
             "--map",
@@ -34,22 +36,27 @@ class Import:
             metavar="FIELD=COLUMN",
             help="for a table: which column holds a field of the record, where the names differ; may be repeated",
         )
+        add_json(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Import them. The exit code is 1 if a line could not be read."""
         columns = dict(_pair(text) for text in arguments.map)
         store = runtime().store
         known = store.ids()
-        bad = 0
+        bad, files = 0, []
         for path in arguments.files:
             done = import_file(store, path, columns, known)
             bad += len(done.bad)
-            say(f"{path}: {count(done.added)} rows added, {count(done.known)} were there already")
+            files.append({"path": path, "added": done.added, "known": done.known, "bad": len(done.bad)})
+            if not arguments.json:
+                say(f"{path}: {count(done.added)} rows added, {count(done.known)} were there already")
             for one in done.bad[:_MOST_NAMED]:
                 complain(f"{path}: {one}; passed over")
             if len(done.bad) > _MOST_NAMED:
                 complain(f"{path}: {count(len(done.bad) - _MOST_NAMED)} more lines passed over")
         runtime().write_summary()
+        if arguments.json:
+            say(json_line(files=files))
         return 1 if bad else 0
 
 

@@ -40,7 +40,8 @@ class Reprice:
         if not prices.wait(_WAIT):
             raise NbtokensError(f"the price data could not be loaded within {_WAIT:g} s. Nothing was changed.")
         found = reprice(now.store.records(), prices, now.config.settings.hosts)
-        report = without_money(_report(found)) if hiding.on else _report(found)
+        report = _report(found, appended=arguments.yes)
+        report = without_money(report) if hiding.on else report
         say(RENDERERS[arguments.format or "text"](report).rstrip())
         tell = say if arguments.format is None else complain  # what is printed is for another program
         if arguments.yes:
@@ -54,11 +55,20 @@ class Reprice:
         return 0
 
 
-def _report(found: Repriced) -> Report:
+def _report(found: Repriced, *, appended: bool) -> Report:
     rows = tuple(
         (model, count(calls), usd(before), usd(after), usd(after - before))
         for model, (calls, before, after) in sorted(found.models.items())
     )
+    data = {
+        "models": [
+            {"model": model, "calls": calls, "cost_before_usd": before, "cost_now_usd": after}
+            for model, (calls, before, after) in sorted(found.models.items())
+        ],
+        "newly_priced": found.newly_priced,
+        "no_longer_priced": found.no_longer_priced,
+        "appended": len(found.amendments) if appended else 0,
+    }
     columns = ("model", ">calls", ">cost before", ">cost now", ">difference")
     return Report(
         "The history at today's prices",
@@ -67,4 +77,5 @@ def _report(found: Repriced) -> Report:
             f"{count(found.newly_priced)} of them had no price.",
             f"{count(found.no_longer_priced)} other calls have a price that today's rules don't know; they stay.",
         ),
+        data,
     )

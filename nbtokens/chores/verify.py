@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nbtokens.amounts import count
@@ -31,8 +32,10 @@ class Verify:
     def run(self, arguments: argparse.Namespace) -> int:
         """Check, and print what was found."""
         store = runtime().store
+        repaired = None
         if arguments.repair:
             done = verifying.repair(store)
+            repaired = {"left_out": done.rows, "backup": done.backup, "aside": done.aside}
             tell = say if arguments.format is None else complain  # what is printed is for another program
             tell(f"Written anew; {count(done.rows)} rows that were there twice left out. Backup: {done.backup}")
             if done.aside is not None:
@@ -46,6 +49,7 @@ class Verify:
                 Table("Problems", ("problem",), tuple((one,) for one in found.problems), "None."),
                 *found.notes,
             ),
+            {**asdict(found), "ok": not found.problems, "path": store.journal.path, "repaired": repaired},
         )
         say(RENDERERS[arguments.format or "text"](report).rstrip())
         return 1 if found.problems else 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.terminal import say
 
 if TYPE_CHECKING:
@@ -25,33 +27,34 @@ class Autoload:
         parser.add_argument("switch", nargs="?", choices=("on", "off"), help="what to do")
         parser.add_argument("--yes", action="store_true", help="write without asking")
         parser.add_argument("--profile", default="default", metavar="NAME", help="IPython's profile (default)")
+        add_json(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Do it, or say how it is."""
         from nbtokens.notebook.autoload import Autoload as File  # noqa: PLC0415 - IPython takes a while
 
         file = File.of_profile(arguments.profile)
-        if arguments.switch is None:
-            say(f"autoload is {'on' if file.on else 'off'}: {file.path}")
-        elif arguments.switch == "on":
-            return _switch_on(file, yes=arguments.yes)
-        else:
+        wanted = file.on if arguments.switch is None else arguments.switch == "on"
+        if file.on and not wanted:
             file.switch_off()
-            say(f"autoload is off: {file.path}")
-        return 0
+        elif wanted and not file.on:
+            _switch_on(file, yes=arguments.yes, quiet=arguments.json)
+        if arguments.json:
+            say(json_line(on=file.on, path=file.path))
+        elif file.on == wanted:
+            say(f"autoload is {'on' if wanted else 'off'}: {file.path}")
+        return 0 if file.on == wanted else 1
 
 
-def _switch_on(file: File, *, yes: bool) -> int:
+def _switch_on(file: File, *, yes: bool, quiet: bool) -> None:
     from nbtokens.notebook.autoload import LINES  # noqa: PLC0415 - the same
 
-    if not file.on:
+    if not quiet:
         say(f"These lines go to the end of {file.path}:\n\n{LINES}")
-        if not yes and not _agreed():
-            say("Nothing was written. `nbtokens autoload on --yes` writes them.")
-            return 1
+    if yes or (not quiet and _agreed()):
         file.switch_on()
-    say(f"autoload is on: {file.path}")
-    return 0
+    elif not quiet:
+        say("Nothing was written. `nbtokens autoload on --yes` writes them.")
 
 
 def _agreed() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +15,20 @@ from nbtokens.config import load_config
 from nbtokens.demo import lab, local_model, simulated_model
 from nbtokens.demo.notebook_file import NotebookFile, given_notebook, quickstart
 from nbtokens.errors import NbtokensError
+from nbtokens.history.journal import NAME
+from nbtokens.history.store import SUMMARY_NAME
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.reports.summary import summary_report
 from nbtokens.reports.text import text
-from nbtokens.terminal import complain
+from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse
 
     from nbtokens.demo.endpoint import Endpoint
+    from nbtokens.demo.run import Outcome
+    from nbtokens.history.totals import Sums
 
 _INSTALL = "pip install 'nbtokens[demo]'"
 _WAY_OUT = f"Install what it needs ({_INSTALL}), or do without a model: nbtokens demo --simulate"
@@ -35,7 +42,7 @@ class Demo:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --simulate, --lab, --notebook and what is handed on to JupyterLab."""
+        """Declare --simulate, --lab, --notebook, --json and what is handed on to JupyterLab."""
         parser.add_argument(
             "--simulate",
             action="store_true",
@@ -43,6 +50,7 @@ class Demo:
         )
         parser.add_argument("--lab", action="store_true", help="open the notebook in JupyterLab instead")
         parser.add_argument("--notebook", type=Path, metavar="PATH", help="run this notebook, not the quickstart")
+        add_json(parser)
         parser.add_argument(
             "lab_options", nargs="*", metavar="-- OPTION", help="after --lab: options for `jupyter lab` itself"
         )
@@ -51,8 +59,10 @@ class Demo:
         """Run it. The exit code is 1 if the model can't be loaded or a cell failed."""
         if arguments.lab_options and not arguments.lab:
             raise NbtokensError(f"{arguments.lab_options[0]!r} says nothing without --lab")
+        if arguments.lab and arguments.json:
+            raise NbtokensError("--json says nothing with --lab, which ends when you end it")
         notebook = given_notebook(arguments.notebook) if arguments.notebook else quickstart(Path.cwd())
-        report = DemoReport(simulated=arguments.simulate)
+        report = DemoReport(simulated=arguments.simulate, quiet=arguments.json)
         report.starting()
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -64,7 +74,7 @@ class Demo:
             report.started(endpoint, time.monotonic() - began)
             if arguments.lab:
                 return _open_in_lab(notebook, endpoint, arguments.lab_options, report)
-            return _execute(notebook, endpoint, report)
+            return _execute(notebook, endpoint, report, as_json=arguments.json)
 
 
 def _open_in_lab(notebook: NotebookFile, endpoint: Endpoint, options: list[str], report: DemoReport) -> int:
@@ -75,7 +85,7 @@ def _open_in_lab(notebook: NotebookFile, endpoint: Endpoint, options: list[str],
     return code
 
 
-def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport) -> int:
+def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport, *, as_json: bool) -> int:
     try:
         from nbtokens.demo import run  # noqa: PLC0415  # heavy, and installed only with the demo's extra
     except ImportError as missing:
@@ -88,5 +98,27 @@ def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport) -> 
     with contextlib.chdir(folder):  # the kernel's working directory decides which history it wrote
         totals = nbtokens.history().totals
     report.summary(text(summary_report(totals, datetime.now(UTC))))
-    report.whereabouts(outcome, load_config(folder).folder)
+    metrics = load_config(folder).folder
+    report.whereabouts(outcome, metrics)
+    if as_json:
+        say(_outcome(outcome, endpoint, metrics, totals.sums()))
     return 0 if outcome.ok else 1
+
+
+def _outcome(outcome: Outcome, endpoint: Endpoint, metrics: Path, sums: Sums) -> str:
+    """What came of it, for programs; docs/analysis.md names the keys."""
+    return json_line(
+        ok=outcome.ok,
+        simulated=endpoint.simulated,
+        model=endpoint.model,
+        executed=outcome.executed,
+        cells=outcome.cells,
+        started=outcome.started,
+        failures=[asdict(one) for one in outcome.failures],
+        ended_early=outcome.ended_early,
+        history=metrics / NAME,
+        summary=metrics / SUMMARY_NAME,
+        calls=sums.calls,
+        total_tokens=sums.total_tokens,
+        cost_usd=sums.cost_usd if sums.priced_calls else None,
+    )

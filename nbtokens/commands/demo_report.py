@@ -21,10 +21,12 @@ class DemoReport:
 
     Args:
         simulated: whether it is.
+        quiet: say nothing, for a program reads what came of it.
     """
 
-    def __init__(self, *, simulated: bool) -> None:
+    def __init__(self, *, simulated: bool, quiet: bool) -> None:
         self._simulated = simulated
+        self._quiet = quiet
         self._mark = "[simulated] " if simulated else ""
 
     def starting(self) -> None:
@@ -45,11 +47,13 @@ class DemoReport:
 
     def cell(self, number: int, count: int) -> None:
         """The next cell's start."""
-        progress(f"{self._mark}  cell {number} of {count}")
+        if not self._quiet:
+            progress(f"{self._mark}  cell {number} of {count}")
 
     def executed(self, outcome: Outcome, seconds: float) -> None:
         """The notebook's end, and what went wrong in it."""
-        progress("")
+        if not self._quiet:
+            progress("")
         self._say(f"  {outcome.started} of {outcome.cells} cells ran, in {seconds:.1f} s.")
         for failure in outcome.failures:
             self._say(f"  Cell [{failure.number}] failed: {failure.error}")
@@ -62,7 +66,8 @@ class DemoReport:
         if self._simulated:
             self._say("The calls of this run are simulated: real requests and times, made-up answers and token counts.")
             self._say()
-        say(text.rstrip())
+        if not self._quiet:
+            say(text.rstrip())
         self._say()
 
     def whereabouts(self, outcome: Outcome, metrics: Path) -> None:
@@ -84,4 +89,5 @@ class DemoReport:
         self._say(f"JupyterLab and the model have ended. Your copy stays: {shown(copy)}")
 
     def _say(self, line: str = "") -> None:
-        say(f"{self._mark}{line}".rstrip())
+        if not self._quiet:
+            say(f"{self._mark}{line}".rstrip())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from nbtokens.errors import NbtokensError
 from nbtokens.history.store import SUMMARY_NAME
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.runtime import runtime
 from nbtokens.terminal import say
 
@@ -18,11 +20,15 @@ class Report:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare --json."""
-        parser.add_argument("--json", action="store_true", help="say where as a JSON object")
+        add_json(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Write it."""
-        runtime().write_summary()
-        path = str(runtime().store.folder / SUMMARY_NAME)
-        say(json.dumps({"path": path}) if arguments.json else path)
+        now = runtime()
+        path = now.store.folder / SUMMARY_NAME
+        if not now.store.folder.is_dir():
+            raise NbtokensError(f"nothing is recorded yet, so there is no {path}")
+        if not now.store.write_summary(now.history.summary()):
+            raise NbtokensError(f"{path} can't be written")
+        say(json_line(path=path) if arguments.json else str(path))
         return 0

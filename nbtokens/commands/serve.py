@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from nbtokens.config import load_config
 from nbtokens.errors import NbtokensError
+from nbtokens.questions.asking import add_json
+from nbtokens.reports.as_json import json_line
 from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -33,10 +35,11 @@ class Serve:
     """
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --port, --host and --users."""
+        """Declare --port, --host, --users and --json."""
         parser.add_argument("--port", type=int, default=_PORT, help=f"0 lets the system choose ({_PORT})")
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
         parser.add_argument("--users", type=Path, metavar="PATH", help="a TOML file with people's tokens")
+        add_json(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Serve until Ctrl-C."""
@@ -47,23 +50,27 @@ class Serve:
         token = os.environ.get(_TOKEN) or alone.new_token()
         callers = alone.admitted(token, arguments.users)
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(arguments.host, arguments.port, token, callers))
+            asyncio.run(_serve(arguments, token, callers))
         return 0
 
 
-async def _serve(host: str, port: int, token: str, callers: Mapping[str, Caller]) -> None:
+async def _serve(arguments: argparse.Namespace, token: str, callers: Mapping[str, Caller]) -> None:
     from nbtokens.server import alone  # noqa: PLC0415 - tornado
     from nbtokens.server.answers import answers_of  # noqa: PLC0415 - with it
 
-    config = load_config()
+    host, config = arguments.host, load_config()
     answers = answers_of(config)
-    server, port = alone.listen(alone.application(answers, callers), host, port)
+    server, port = alone.listen(alone.application(answers, callers), host, arguments.port)
     if not _is_loopback(host):
         complain(f"nbtokens: {host} can be reached from other machines, and nothing is encrypted: use a TLS proxy.")
     shown = f"[{host}]" if ":" in host else host
-    what = f"history in {config.folder}" if config.database is None else f"team's history in {config.database_shown}"
-    say(f"The {what} is served at:")
-    say(f"  http://{shown}:{port}{alone.PREFIX}/?token={token}")
+    base, where = f"http://{shown}:{port}{alone.PREFIX}", config.database_shown or config.folder
+    if arguments.json:
+        say(json_line(url=base, token=token, history=where))
+    else:
+        what = "history" if config.database is None else "team's history"
+        say(f"The {what} in {where} is served at:")
+        say(f"  {base}/?token={token}")
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # on Windows, where Ctrl-C raises KeyboardInterrupt

@@ -177,10 +177,12 @@ class Store:
         ids = {record.id for record in self.archive.rows()}
         return ids.union(*(columns.values("id") for columns in columns_in(self.journal.path)))
 
-    def write_summary(self, text: str) -> None:
-        """Replace USAGE_SUMMARY.md, atomically. A folder that can't be written is passed over."""
+    def write_summary(self, text: str) -> bool:
+        """Replace USAGE_SUMMARY.md, atomically; False where the folder can't be written."""
         with contextlib.suppress(OSError):
             replace_file(self.folder / SUMMARY_NAME, text.encode())
+            return True
+        return False
 
     def checkpoint(self, *, force: bool = False) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""

@@ -59,6 +59,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     formats.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json` of a command that does something and says what came of it."""
+    parser.add_argument("--json", action="store_true", help="say what came of it as a JSON object, on one line")
+
+
 def parse(name: str, question: Question, words: Sequence[str]) -> argparse.Namespace:
     """The arguments that some words stand for, without ending the process where they are wrong.
 

@@ -120,9 +120,29 @@ def test_real_demo(tmp_path: Path) -> None:
 
 
 def test_outside_of_a_project(tmp_path: Path) -> None:
-    """Where there is no tour of one's own, the installed one runs, and what it leaves lands in the working folder."""
-    done = demo("--simulate", cwd=tmp_path)
-    assert done.returncode == 0
+    """Where there is no tour of one's own, the installed one runs, and what it leaves lands in the working folder.
+
+    With --json nothing is printed but what came of it.
+    """
+    done = demo("--simulate", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = records(tmp_path)
+    said = json.loads(done.stdout)
+    assert said == {
+        "ok": True,
+        "simulated": True,
+        "model": "simulated-model",
+        "executed": str(tmp_path / "quickstart.executed.ipynb"),
+        "cells": said["cells"],
+        "started": said["cells"],
+        "failures": [],
+        "ended_early": None,
+        "history": str(tmp_path / ".metrics" / "usage_history.json"),
+        "summary": str(tmp_path / ".metrics" / "USAGE_SUMMARY.md"),
+        "calls": len(rows),
+        "total_tokens": sum(row["total_tokens"] for row in rows),
+        "cost_usd": None,
+    }
     assert {path.name for path in tmp_path.iterdir()} == {".metrics", "quickstart.executed.ipynb"}
     assert {row["notebook"] for row in records(tmp_path)} == {"quickstart.ipynb"}
 

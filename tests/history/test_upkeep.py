@@ -304,7 +304,10 @@ def test_verify_finds_what_is_wrong(months: list[Record], ledger: Ledger, capsys
     assert "Line 4: Expected `int` >= 0" in said
     assert f"The id {months[0].id} is there more than once" in said
     assert main(["verify", "--repair", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["title"].startswith("The history ")
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ok"], answer["path"]) == (False, str(ledger.path))
+    assert answer["repaired"]["left_out"] == 1
+    assert "<<<<<<<" in Path(answer["repaired"]["aside"]).read_text()
     assert "<<<<<<<" in next(ledger.folder.glob("usage_history.torn-*")).read_text()
     assert len(ledger.rows(None)) == 33  # one row says that it was written anew, and one is no record but stays
     assert list(_read(ledger).records()) == months
@@ -398,7 +401,7 @@ def test_reprice(ledger: Ledger, make_record: Callable[..., Record], capsys: pyt
     assert nbtokens.history().sums.cost_usd == 11
     capsys.readouterr()
     assert main(["reprice", "--yes", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "The history at today's prices"
+    assert json.loads(capsys.readouterr().out)["appended"] == 0
     assert len(ledger.rows("amend")) == 1
 
 

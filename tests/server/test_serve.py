@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -37,9 +38,16 @@ def serving(*options: str, **environment: str) -> Iterator[str]:
     )
     assert process.stdout is not None
     try:
-        lines = [process.stdout.readline(), process.stdout.readline()]
-        (url,) = re.findall(r"http://127\.0\.0\.1:\d+/nbtokens/\?token=\S+", lines[1])
-        assert ("team.db" if "NBTOKENS_DATABASE" in environment else ".metrics") in lines[0]
+        first = process.stdout.readline()
+        where = "team.db" if "NBTOKENS_DATABASE" in environment else ".metrics"
+        if "--json" in options:
+            said = json.loads(first)
+            assert set(said) == {"url", "token", "history"}
+            assert said["history"].endswith(where)
+            url = f"{said['url']}/?token={said['token']}"
+        else:
+            (url,) = re.findall(r"http://127\.0\.0\.1:\d+/nbtokens/\?token=\S+", process.stdout.readline())
+            assert where in first
         yield url
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
@@ -64,11 +72,11 @@ def test_served_on_this_machine_behind_a_token() -> None:
 
 
 def test_a_token_of_ones_own_and_people(tmp_path: Path) -> None:
-    """NBTOKENS_TOKEN is the owner's token, and people of a file see their own calls."""
+    """NBTOKENS_TOKEN is the owner's token, and people of a file see their own calls; `--json` says where, on a line."""
     nbtokens.record(model="m", input_tokens=1, cost_usd="0.5", user="bob")
     people = tmp_path / "people.toml"
     people.write_text(f'[users]\nada = "{ADAS}"\n')
-    with serving("--users", str(people), NBTOKENS_TOKEN=TOKEN) as url:
+    with serving("--json", "--users", str(people), NBTOKENS_TOKEN=TOKEN) as url:
         base, _, token = url.partition("/?token=")
         assert token == TOKEN
         for one, calls in ((TOKEN, 1), (ADAS, 0)):
