@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
     from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.validation import Validation
     from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
     from nbtokens.history.store import Store
@@ -96,6 +97,12 @@ class History:
         for columns in self.columns(which, FIELDS):
             seen.look(columns)
         return seen.findings()
+
+    def validation(self, which: Selection, name: str) -> Validation:
+        """What `validate` tests, of the calls that are selected."""
+        from nbtokens.analysis.validation import FIELDS, validate  # noqa: PLC0415 - only where it is asked for
+
+        return validate(self.columns(which, FIELDS), name)
 
     def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
         """The statistics of what is selected, read from as little as they need."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
@@ -11,7 +11,7 @@ from nbtokens.analysis.regression import Effect, Fit, fit
 from nbtokens.analysis.student import two_sided_p
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nbtokens.history.columns import Columns
 
@@ -20,7 +20,8 @@ LEAST: Final = 20
 SIGNIFICANT: Final = 0.01
 _NOTABLE: Final = 0.05
 _INSEPARABLE: Final = 0.98
-_MOST: Final = 50_000
+MOST: Final = 50_000
+"""So many of the latest calls have a say."""
 _LEAST_OF_A_CEILING: Final = 5
 
 Verdict: TypeAlias = Literal["too little", "tokens", "ceiling", "both", "neither", "inseparable"]
@@ -59,6 +60,16 @@ class Ceiling(NamedTuple):
     tokens: float
     seconds: float
     cut: int
+
+
+class Counted(NamedTuple):
+    """What is counted of some calls; named as in `Evidence`."""
+
+    calls: int
+    with_ceiling: int
+    ceilings: int
+    median_s: float | None
+    reach: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What all calls say, those of each model, and like calls with different ceilings side by side."""
+    """What all calls say, those of each model, and like calls with different ceilings side by side.
+
+    `points` are the calls themselves, to be drawn; none where a database worked with them.
+    """
 
     whole: Evidence
     by_model: tuple[Evidence, ...]
@@ -124,9 +138,9 @@ def timed(blocks: Iterable[Columns]) -> list[Timed]:
                 if kind == "call" and status == "ok" and complete is not False and usable[row]]  # fmt: skip
         kept.append(list(block.only(rows).tuples(*TIMED)))
         count += len(rows)
-        while count - len(kept[0]) >= _MOST:
+        while count - len(kept[0]) >= MOST:
             count -= len(kept.popleft())
-    return [_timed(fields) for lot in kept for fields in lot][-_MOST:]
+    return [_timed(fields) for lot in kept for fields in lot][-MOST:]
 
 
 TIMED: Final = (
@@ -155,7 +169,7 @@ def validate(blocks: Iterable[Columns], name: str = "all calls") -> Validation:
         models.setdefault(point.kind[0], []).append(point)
     by_model = tuple(_test(model, of_model) for model, of_model in sorted(models.items()))
     whole = by_model[0] if len(by_model) == 1 else _test(name, points)
-    return Validation(whole, by_model, _side_by_side(points), tuple(points))
+    return Validation(whole, by_model, side_by_side(_ceilings(points)), tuple(points))
 
 
 def slopes_differ(one: Evidence, other: Evidence) -> float | None:
@@ -174,7 +188,7 @@ def slopes_differ(one: Evidence, other: Evidence) -> float | None:
 
 def _test(name: str, points: Sequence[Timed]) -> Evidence:
     limited = [point for point in points if point.ceiling is not None]
-    ceilings = sorted({point.ceiling or 0 for point in limited})
+    ceilings = {point.ceiling or 0 for point in limited}
     of_limited = [point.seconds for point in limited], [float(point.ceiling or 0) for point in limited]
     enough = len(points) >= LEAST
     by_tokens = fit([point.seconds for point in points], [float(point.tokens) for point in points]) if enough else None
@@ -182,19 +196,36 @@ def _test(name: str, points: Sequence[Timed]) -> Evidence:
     if len(limited) >= LEAST and len(ceilings) > 1:
         by_ceiling = fit(*of_limited)
         by_both = fit(of_limited[0], [float(point.tokens) for point in limited], of_limited[1])
-    middle = median(point.seconds for point in points) if points else None
-    reach = ceilings[-1] - ceilings[0] if ceilings else 0
-    return Evidence(
+    return evidence_of(
         name,
-        len(points),
-        len(limited),
-        len(ceilings),
-        middle,
+        Counted(
+            len(points),
+            len(limited),
+            len(ceilings),
+            median(point.seconds for point in points) if points else None,
+            max(ceilings) - min(ceilings) if ceilings else 0,
+        ),
         by_tokens,
         by_ceiling,
         by_both,
-        reach,
-        "inseparable" if by_tokens and by_ceiling and not by_both else _verdict(by_tokens, by_both, reach, middle),
+    )
+
+
+def evidence_of(name: str, of: Counted, by_tokens: Fit | None, by_ceiling: Fit | None, by_both: Fit | None) -> Evidence:
+    """What follows from what was counted, and from the fits."""
+    return Evidence(
+        name,
+        of.calls,
+        of.with_ceiling,
+        of.ceilings,
+        of.median_s,
+        by_tokens,
+        by_ceiling,
+        by_both,
+        of.reach,
+        "inseparable"
+        if by_tokens and by_ceiling and not by_both
+        else _verdict(by_tokens, by_both, of.reach, of.median_s),
     )
 
 
@@ -216,18 +247,20 @@ def _holds(effect: Effect) -> bool:
     return effect.p < SIGNIFICANT and effect.value > 0
 
 
-def _side_by_side(points: Iterable[Timed]) -> tuple[Ceiling, ...]:
-    groups: dict[tuple[str, str | None], dict[int, list[Timed]]] = {}
+def _ceilings(points: Iterable[Timed]) -> Iterator[Ceiling]:
+    groups: dict[tuple[tuple[str, str | None], int], list[Timed]] = {}
     for point in points:
         if point.ceiling is not None:
-            groups.setdefault(point.kind, {}).setdefault(point.ceiling, []).append(point)
-    return tuple(
-        _ceiling(kind, ceiling, of)
-        for kind, by_ceiling in sorted(groups.items(), key=str)
-        if sum(len(of) >= _LEAST_OF_A_CEILING for of in by_ceiling.values()) > 1
-        for ceiling, of in sorted(by_ceiling.items())
-        if len(of) >= _LEAST_OF_A_CEILING
-    )
+            groups.setdefault((point.kind, point.ceiling), []).append(point)
+    for (kind, ceiling), of in groups.items():
+        yield _ceiling(kind, ceiling, of)
+
+
+def side_by_side(ceilings: Iterable[Ceiling]) -> tuple[Ceiling, ...]:
+    """Those of like calls that can be compared: with enough calls each, and another ceiling that has them too."""
+    enough = [one for one in ceilings if one.calls >= _LEAST_OF_A_CEILING]
+    kinds = Counter(one.kind for one in enough)
+    return tuple(sorted((one for one in enough if kinds[one.kind] > 1), key=lambda one: (str(one.kind), one.ceiling)))
 
 
 def _ceiling(kind: tuple[str, str | None], ceiling: int, of: Sequence[Timed]) -> Ceiling:

@@ -6,29 +6,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.analysis.validation import FIELDS
+from nbtokens.analysis.validation import FIELDS, validate
 from nbtokens.config import METRICS_FOLDER
 from nbtokens.errors import NbtokensError
 from nbtokens.history.journal import NAME
 from nbtokens.history.layout import HEAD_BYTES, is_ours, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from nbtokens.analysis.selection import Selection
+    from nbtokens.analysis.validation import Validation
     from nbtokens.history.columns import Columns
     from nbtokens.views import History
 
 _OUR_OWN: Final = frozenset({"totals_checkpoint.json"})
 
 
-def sources(names: list[str], history: History, which: Selection) -> Iterator[tuple[str, list[Columns]]]:
-    """The records of each name, by columns.
+def sources(
+    names: list[str],
+    history: History,
+    which: Selection,
+    ask: Callable[[Selection, str], Validation],
+) -> Iterator[tuple[str, Validation]]:
+    """What the calls of each name say.
 
     Args:
         names: a run's id, a file, a folder that holds a history or several files of them.
         history: whose runs are meant.
         which: which of the records count.
+        ask: what the history's calls say that are selected, by the name that they get.
 
     Raises:
         NbtokensError: a name is none of these.
@@ -39,14 +46,14 @@ def sources(names: list[str], history: History, which: Selection) -> Iterator[tu
         if files:
             for file in files:
                 label = name if len(files) == 1 else str(file.relative_to(path))
-                yield label, list(which.within(_columns(file)))
+                yield label, validate(which.within(_columns(file)), label)
             continue
-        of_run = list(replace(which, run=name).within(history.columns(which, FIELDS)))
-        if not of_run:
+        of_run = replace(which, run=name)
+        if next(history.columns(of_run, FIELDS), None) is None:
             raise NbtokensError(
                 f"{name!r} is no run of {history.path}, no history's file, and no folder that holds one"
             )
-        yield name, of_run
+        yield name, ask(of_run, name)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
+    from nbtokens.analysis.findings import Findings
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.validation import Validation
     from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
     from nbtokens.history.totals import Sums, Totals
     from nbtokens.record import Record
     from nbtokens.team.history import TeamHistory
+    from nbtokens.thresholds import Thresholds
 
 FLAG: Final = "--team"
 BUDGET: Final = "budget"
@@ -73,6 +76,14 @@ class TeamView(History):
     def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
         """The latest of the calls that are selected: as many as can be looked through for savings."""
         return self._team.latest(which, fields)
+
+    def findings(self, which: Selection, limits: Thresholds) -> Findings:
+        """What `check` goes by; the database adds up, sorts and fits."""
+        return self._team.findings(which, limits)
+
+    def validation(self, which: Selection, name: str) -> Validation:
+        """What `validate` tests; the database counts and fits, and no call is read."""
+        return self._team.validation(which, name)
 
     def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
         """The statistics of what is selected; the database adds up."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nbtokens.analysis.validation import FIELDS, validate
 from nbtokens.errors import NbtokensError
@@ -15,7 +16,11 @@ from nbtokens.reports.validation import validation_report
 if TYPE_CHECKING:
     import argparse
 
+    from nbtokens.analysis.selection import Selection
+    from nbtokens.analysis.validation import Validation
     from nbtokens.views import History
+
+_ALL: Final = "all calls"
 
 
 class Validate:
@@ -33,10 +38,9 @@ class Validate:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The tests and what follows."""
         which = selection(arguments)
-        if arguments.what:
-            runs = {name: validate(blocks, name) for name, blocks in sources(arguments.what, history, which)}
-        else:
-            runs = {"all calls": validate(history.columns(which, FIELDS))}
+        ask = history.validation if arguments.plot is None else partial(_with_points, history)
+        found = sources(arguments.what, history, which, ask) if arguments.what else [(_ALL, ask(which, _ALL))]
+        runs = dict(found)
         if arguments.plot is not None:
             from nbtokens.reports.validation_plot import save_plot  # noqa: PLC0415 - matplotlib only where it draws
 
@@ -45,3 +49,8 @@ class Validate:
             except (OSError, ValueError) as error:
                 raise NbtokensError(f"the plot can't be written to {arguments.plot}: {error}") from error
         return Answer(validation_report(runs))
+
+
+def _with_points(history: History, which: Selection, name: str) -> Validation:
+    """The same from the calls themselves, which a plot shows."""
+    return validate(history.columns(which, FIELDS), name)

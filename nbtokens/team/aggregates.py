@@ -10,12 +10,14 @@ from sqlalchemy import Float, Integer, Label, Select, and_, case, cast, func, or
 from nbtokens.history.distribution import RELATIVE_ERROR, Distribution
 from nbtokens.history.sums import MEASURES, Measures
 from nbtokens.team.tables import SUMS, daily, token_usage
-from nbtokens.team.where import MODEL
+from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection
+
+    from nbtokens.record import Record
 
 _row = token_usage.c
 _MULTIPLIER: Final = 1 / log((1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR))
@@ -61,7 +63,7 @@ _SUMS: Final[dict[str, ColumnElement[Any]]] = {
 
 
 def sums_of_rows(by: Sequence[Label[Any]], condition: ColumnElement[bool]) -> Select[Any]:
-    """The sums of the rows of each group, named as `Sums` does. Sums of what was archived as `rollup` are not in it."""
+    """The sums of the rows of each group, named as `Sums` does. What `rollups` gives is not in it."""
     sums = [(_SUMS[name] if name in _SUMS else _sum(_row[name])).label(name) for name in SUMS]
     return select(*by, *sums).where(condition, _row.kind.in_(("call", "cache_hit", "run"))).group_by(*by)
 
@@ -92,19 +94,31 @@ def measures_of_rows(
             .where(condition, _is_call, _row.status == "ok", value.is_not(None))
             .group_by(*by, bucket)
         )
-        for *group, number, count, total, least, most in connection.execute(query):
-            measures = found.setdefault(tuple(group), Measures())
-            _take(getattr(measures, name), number, count, total, least, most)
+        spread: dict[tuple[Any, ...], Distribution] = {}
+        width = len(by)
+        for row in connection.execute(query):
+            key = tuple(row[:width])
+            one = spread.get(key)
+            if one is None:
+                one = spread[key] = getattr(found.setdefault(key, Measures()), name)
+            _take(one, *row[width:])
     return found
 
 
 def _take(  # noqa: PLR0913, PLR0917 - what a row has
     into: Distribution, bucket: int | None, count: int, total: float, least: float, most: float
 ) -> None:
-    buckets = {} if bucket is None else {int(bucket): int(count)}
-    into.merge(Distribution(int(count), float(total), least, most, int(count) if bucket is None else 0, buckets))
+    """Take a bucket in, of which there is one; there may be a great many of them."""
+    into.count += count
+    into.sum += total
+    into.min = least if into.min is None or least < into.min else into.min
+    into.max = most if into.max is None or most > into.max else into.max
+    if bucket is None:
+        into.zeros += count
+    else:
+        into.buckets[bucket] = count
 
 
-def model_label() -> Label[Any]:
-    """The model of a row, for grouping."""
-    return MODEL.label("model")
+def rollups(connection: Connection, condition: ColumnElement[bool]) -> Iterable[Record]:
+    """The rows that hold the sums of calls that are no more: few, and read one by one."""
+    return read(connection, select(token_usage).where(condition, _row.kind == "rollup"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Date, Text, cast, func, literal, type_coerce
+from sqlalchemy import BigInteger, Date, Text, cast, extract, func, literal, type_coerce
 
 from nbtokens.analysis.selection import KNOWN, OF_DAYS
 from nbtokens.team.tables import token_usage
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Label
 
 _row: Final = token_usage.c
+_SECOND: Final = 1_000_000
+DAY_IN_MICROSECONDS: Final = 24 * 3600 * _SECOND
 STATUS: Final[ColumnElement[Any]] = func.coalesce(func.nullif(_row.kind, "call"), _row.status)
 """A row's status, as keys of totals have it."""
 CELL: Final[ColumnElement[Any]] = func.ltrim(func.coalesce(_row.notebook, "") + " [" + func.nullif(_row.cell, "") + "]")
@@ -41,6 +43,15 @@ def day_of(connection: Connection) -> ColumnElement[Any]:
     at = _row.started_at
     is_sqlite = connection.dialect.name == "sqlite"  # times are texts there
     return func.substr(at, 1, 10) if is_sqlite else cast(func.timezone("UTC", at), Date)
+
+
+def microseconds(connection: Connection) -> ColumnElement[Any]:
+    """When a row began, in microseconds since 1970, UTC."""
+    at = _row.started_at
+    if connection.dialect.name == "sqlite":
+        text = type_coerce(at, Text)
+        return cast(func.strftime("%s", text), BigInteger) * _SECOND + cast(func.substr(text, 21, 6), BigInteger)
+    return cast(extract("epoch", at) * _SECOND, BigInteger)
 
 
 def labels(connection: Connection, names: Sequence[str]) -> list[Label[Any]]:

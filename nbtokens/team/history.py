@@ -9,19 +9,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nbtokens.analysis.selection import Selection
 from nbtokens.errors import HistoryError, NbtokensError
-from nbtokens.history.sums import Key, Sums
-from nbtokens.history.totals import RECENT, Totals
+from nbtokens.history.sums import Sums
 from nbtokens.team import where
-from nbtokens.team.aggregates import measures_of_rows, model_label, sums_of_days, sums_of_rows
+from nbtokens.team.aggregates import sums_of_days, sums_of_rows
 from nbtokens.team.database import open_database
+from nbtokens.team.findings import findings
 from nbtokens.team.grouping import CELL, labels
 from nbtokens.team.limits import remove_budget, set_budget, standings
 from nbtokens.team.schema import bring_up_to_date, version_of
 from nbtokens.team.scores import average_scores
 from nbtokens.team.selected import blocks, selected
 from nbtokens.team.stats import alike_calls, scores_by, stats_by
+from nbtokens.team.summing import recent, sums_by_dimension, sums_by_fields, totals
 from nbtokens.team.sums import sums_of
-from nbtokens.team.tables import daily, token_usage
+from nbtokens.team.tables import token_usage
+from nbtokens.team.validation import validation
 from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
@@ -32,13 +34,18 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from nbtokens.analysis.findings import Findings
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
+    from nbtokens.analysis.validation import Validation
     from nbtokens.analysis.what_if import Alike
     from nbtokens.history.columns import Columns
+    from nbtokens.history.sums import Key
+    from nbtokens.history.totals import Totals
     from nbtokens.limits import Limit
     from nbtokens.record import Record
     from nbtokens.shared_budgets import Standing
+    from nbtokens.thresholds import Thresholds
 
     T = TypeVar("T")
 
@@ -104,7 +111,7 @@ class TeamHistory:
         Raises:
             NbtokensError: the database does not answer.
         """
-        return self._ask(lambda connection: _totals(connection, which, measures=measures))
+        return self._ask(lambda connection: totals(connection, which, measures=measures))
 
     def records(self, which: Selection | None = None) -> Iterator[Record]:
         """The records that are selected, the oldest first, amendments folded in.
@@ -112,7 +119,8 @@ class TeamHistory:
         Raises:
             NbtokensError: the database does not answer.
         """
-        return self._read(_rows(which or Selection()).order_by(*_IN_TIME))
+        rows = select(token_usage).where(where.of_records(which or Selection()), token_usage.c.kind.not_in(_NO_ROWS))
+        return self._read(rows.order_by(*_IN_TIME))
 
     def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
         """The same by columns: of some fields, all by default.
@@ -138,6 +146,14 @@ class TeamHistory:
         """Sums and distributions of what is selected, and of its groups by any dimensions."""
         return self._ask(lambda connection: stats_by(connection, where.of_records(which), by))
 
+    def findings(self, which: Selection, limits: Thresholds) -> Findings:
+        """What `check` goes by, of the calls that are selected."""
+        return self._ask(lambda connection: findings(connection, where.of_records(which), limits))
+
+    def validation(self, which: Selection, name: str) -> Validation:
+        """What `validate` tests, of the calls that are selected; without the calls themselves."""
+        return self._ask(lambda connection: validation(connection, where.of_records(which), name))
+
     def average_scores(self, which: Selection, by: Iterable[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
         """For each dimension and group, the averages of scores by name; under "" those of all calls."""
         return self._ask(lambda connection: scores_by(connection, where.of_records(which), by))
@@ -152,11 +168,11 @@ class TeamHistory:
 
     def by(self, dimension: str | None, which: Selection) -> dict[str | None, Sums]:
         """The sums of each value of a dimension, the dearest first; of everything where there is none."""
-        return self._ask(lambda connection: _by(connection, dimension, which))
+        return self._ask(lambda connection: sums_by_dimension(connection, dimension, which))
 
     def rows(self, names: Sequence[str], which: Selection) -> list[tuple[Key, Sums]]:
         """The sums of each value of some fields of a key; its other fields are None, or an empty day."""
-        return self._ask(lambda connection: _sums_by(connection, names, which))
+        return self._ask(lambda connection: sums_by_fields(connection, names, which))
 
     def scores(self, names: Sequence[str], which: Selection) -> list[tuple[tuple[Any, ...], str, Average]]:
         """The values of some fields, the name of a score, and its average over the calls that have it."""
@@ -186,7 +202,7 @@ class TeamHistory:
 
     def recent(self, which: Selection | None = None) -> list[Record]:
         """The latest calls, the oldest of them first."""
-        return self._ask(lambda connection: _recent(connection, which or Selection()))
+        return self._ask(lambda connection: recent(connection, which or Selection()))
 
     def budgets(self) -> list[Standing]:
         """The budgets, and what is spent of them.
@@ -244,61 +260,6 @@ class TeamHistory:
                 return look(connection)
         except SQLAlchemyError as error:
             raise _of(error) from error
-
-
-def _totals(connection: Connection, which: Selection, *, measures: bool) -> Totals:
-    totals = Totals()
-    for key, sums in _sums_by(connection, Key._fields, which):
-        totals.take(key, sums)
-    if measures:
-        by = [model_label(), token_usage.c.operation.label("operation")]
-        found = measures_of_rows(connection, by, where.of_records(which))
-        for (model, operation), one in found.items():
-            totals.take_measures((model, operation), one)
-    totals.recent = _recent(connection, which)
-    return totals
-
-
-def _sums_by(connection: Connection, names: Sequence[str], which: Selection) -> list[tuple[Key, Sums]]:
-    """Sums by some fields of a key; the others are None in it, or an empty day."""
-    days = where.of_days(which)
-    query = (
-        sums_of_rows(labels(connection, names), where.of_records(which))
-        if days is None
-        else sums_of_days([daily.c[name] for name in names], days)
-    )
-    found = []
-    for row in connection.execute(query):
-        values: dict[str, Any] = dict.fromkeys(Key._fields) | {name: getattr(row, name) for name in names}
-        values["day"] = str(values["day"] or "")  # a date on PostgreSQL
-        found.append((Key(**values), sums_of(row)))
-    return found
-
-
-def _rows(which: Selection) -> Select[Any]:
-    return select(token_usage).where(where.of_records(which), token_usage.c.kind.not_in(_NO_ROWS))
-
-
-def _by(connection: Connection, dimension: str | None, which: Selection) -> dict[str | None, Sums]:
-    days = where.of_days(which)
-    query: Select[Any]
-    if days is not None:
-        query = sums_of_days([] if dimension is None else [daily.c[dimension].label("name")], days)
-    else:
-        label = model_label() if dimension == "model" else token_usage.c[dimension or "id"]
-        query = sums_of_rows([] if dimension is None else [label.label("name")], where.of_records(which))
-    found = {None if dimension is None else row.name: sums_of(row) for row in connection.execute(query)}
-    return dict(sorted(found.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0]))))
-
-
-def _recent(connection: Connection, which: Selection) -> list[Record]:
-    query = (
-        select(token_usage)
-        .where(where.of_records(which), token_usage.c.kind == "call")
-        .order_by(token_usage.c.started_at.desc(), token_usage.c.id.desc())
-        .limit(RECENT)
-    )
-    return list(read(connection, query))[::-1]
 
 
 def _of(error: SQLAlchemyError) -> HistoryError:

@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from nbtokens.analysis.scores import Average
+from nbtokens.analysis.selection import group_of
 from nbtokens.analysis.token_stats import Group, Groups, TokenStats, sorted_groups
 from nbtokens.analysis.what_if import Alike, alike
-from nbtokens.team.aggregates import measures_of_rows, sums_of_rows
+from nbtokens.team.aggregates import measures_of_rows, rollups, sums_of_rows
 from nbtokens.team.grouping import STATUS, dimension
 from nbtokens.team.scores import average_scores
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import token_usage
 from nbtokens.team.where import MODEL
-from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Label
 
+    from nbtokens.record import Record
+
     Averages = dict[str, Average]
 
 
 def stats_by(connection: Connection, condition: ColumnElement[bool], by: Iterable[str]) -> TokenStats:
     """The statistics of the rows that a condition selects, and of their groups by some dimensions."""
-    whole = _groups(connection, condition, (), lambda: None).get(None, Group())
+    whole = _groups(connection, condition, (), lambda: None, lambda _: None).get(None, Group())
     found = {}
     for one in by:
         key = dimension(connection, one)
-        found[one] = sorted_groups(one, _groups(connection, condition, (key.label,), key.name_of))
+        found[one] = sorted_groups(one, _groups(connection, condition, (key.label,), key.name_of, group_of(one)))
     return TokenStats(whole, found)
 
 
@@ -40,12 +42,15 @@ def _groups(
     condition: ColumnElement[bool],
     keys: Sequence[Label[Any]],
     name_of: Callable[..., str | None],
+    group_of_sums: Callable[[Record], str | None],
 ) -> Groups:
     groups: Groups = {}
     for row in connection.execute(sums_of_rows([*keys, STATUS.label("status")], condition)):
         groups.setdefault(name_of(*row[: len(keys)]), Group()).merge(sums_of(row), row.status)
     for key, measures in measures_of_rows(connection, keys, condition).items():
         groups.setdefault(name_of(*key), Group()).measure(measures)
+    for record in rollups(connection, condition):
+        groups.setdefault(group_of_sums(record), Group()).add(record)
     return groups
 
 
@@ -79,4 +84,4 @@ def alike_calls(connection: Connection, condition: ColumnElement[bool]) -> list[
     )
     rows = connection.execute(query)
     found = [Alike._make((*fields, None if is_unpriced else cost)) for *fields, cost, is_unpriced in rows]
-    return [*found, *alike(read(connection, select(token_usage).where(condition, row.kind == "rollup")))]
+    return [*found, *alike(rollups(connection, condition))]

@@ -1,0 +1,119 @@
+"""Does time follow the tokens: what `validate` tests, counted and fitted by the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Float, Integer, and_, case, cast, func, literal, or_, select, union_all
+
+from nbtokens.analysis.validation import (
+    CUT_OFF,
+    LEAST,
+    MOST,
+    Ceiling,
+    Counted,
+    Evidence,
+    Validation,
+    evidence_of,
+    side_by_side,
+)
+from nbtokens.team.fitting import can_be_squared, fits
+from nbtokens.team.tables import token_usage
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, Connection
+
+    from nbtokens.analysis.regression import Fit
+
+    Group = tuple[int, str]
+
+_GROUP: Final = ("is_whole", "model")
+
+
+def validation(connection: Connection, condition: ColumnElement[bool], name: str) -> Validation:
+    """What the calls that a condition selects say; the latest 50,000 of them."""
+    calls = _calls(condition)
+    points = union_all(select(literal(0).label("is_whole"), calls), select(literal(1), *_of_all(calls))).cte("points")
+    by_tokens = _fits(connection, points, "tokens")
+    limited = select(points).where(points.c.ceiling.is_not(None)).cte("limited")
+    by_ceiling, by_both = _fits(connection, limited, "ceiling"), _fits(connection, limited, "tokens", "ceiling")
+    tested = {
+        of: evidence_of(of[1] or name, counted, by_tokens.get(of), by_ceiling.get(of), by_both.get(of))
+        for of, counted in _counted(connection, points).items()
+    }
+    whole = tested.pop((1, ""), None) or evidence_of(name, Counted(0, 0, 0, None, 0), None, None, None)
+    by_model = tuple(tested[one] for one in sorted(tested))
+    return Validation(_only(by_model) or whole, by_model, side_by_side(_ceilings(connection, calls)), ())
+
+
+def _only(by_model: tuple[Evidence, ...]) -> Evidence | None:
+    return by_model[0] if len(by_model) == 1 else None
+
+
+def _calls(condition: ColumnElement[bool]) -> CTE:
+    """The calls that have a say: succeeded, read to their end, timed, with tokens."""
+    row = token_usage.c
+    model = func.coalesce(func.nullif(row.model, ""), func.nullif(row.request_model, ""), "?")
+    is_cut = or_(func.coalesce(row.finish_reason, "").in_(CUT_OFF), row.output_tokens == row.max_tokens)
+    return (
+        select(
+            model.label("model"),
+            row.operation,
+            row.duration_s.label("measure"),
+            cast(row.output_tokens, Float).label("tokens"),
+            cast(row.max_tokens, Float).label("ceiling"),
+            case((is_cut, 1), else_=0).label("cut"),
+        )
+        .where(condition, row.kind == "call", row.status == "ok", func.coalesce(row.complete, True))
+        .where(row.output_tokens > 0, can_be_squared(row.duration_s))
+        .order_by(row.started_at.desc(), row.id.desc())
+        .limit(MOST)
+        .cte("calls")
+    )
+
+
+def _of_all(calls: CTE) -> list[ColumnElement[Any]]:
+    return [literal("").label("model") if column.name == "model" else column for column in calls.c]
+
+
+def _fits(connection: Connection, points: CTE, *others: str) -> dict[Group, Fit]:
+    found = fits(connection, points, _GROUP, others, LEAST)
+    return {(is_whole, model): one for (is_whole, model), _, one, _, _ in found if one is not None}
+
+
+def _counted(connection: Connection, points: CTE) -> dict[Group, Counted]:
+    """By model, and of all; the median of an even number is the middle of the middle two."""
+    keys = [points.c[name] for name in _GROUP]
+    place = func.row_number().over(partition_by=keys, order_by=points.c.measure).label("place")
+    ranked = select(points, place, func.count().over(partition_by=keys).label("many")).cte("ranked")
+    keys = [ranked.c[name] for name in _GROUP]
+    in_the_middle = and_(ranked.c.place * 2 >= ranked.c.many, ranked.c.place * 2 <= ranked.c.many + 2)
+    ceiling = ranked.c.ceiling
+    query = select(
+        *keys,
+        func.count(),
+        func.count(ceiling),
+        func.count(ceiling.distinct()),
+        func.avg(case((in_the_middle, ranked.c.measure))),
+        func.coalesce(cast(func.max(ceiling) - func.min(ceiling), Integer), 0),
+    ).group_by(*keys)
+    return {(is_whole, model): Counted(*rest) for is_whole, model, *rest in connection.execute(query)}
+
+
+def _ceilings(connection: Connection, calls: CTE) -> list[Ceiling]:
+    of = calls.c
+    query = (
+        select(
+            of.model,
+            of.operation,
+            of.ceiling,
+            func.count(),
+            func.avg(of.tokens),
+            func.avg(of.measure),
+            func.sum(of.cut),
+        )
+        .where(of.ceiling.is_not(None))
+        .group_by(of.model, of.operation, of.ceiling)
+    )
+    rows = connection.execute(query)
+    return [Ceiling((model, operation), int(ceiling), *rest) for model, operation, ceiling, *rest in rows]

@@ -1,0 +1,57 @@
+"""The same rows through the file and through a database give the same answers, of everything that can be asked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from servers import PATIENCE
+from shipments import Shipment
+from wasteful import wasteful_history
+
+from nbtokens.cli import main
+from nbtokens.runtime import runtime
+
+if TYPE_CHECKING:
+    import pytest
+    from ledgers import Ledger
+    from sqlalchemy import Engine
+
+_PARTS = ("", "--since 2026-11-20T20:30", "--user ada --until 2026-11-22T01:00", "--session s1 --notebook a.ipynb")
+QUESTIONS = (
+    *(f"{question} {part}" for question in ("check", "validate", "cost", "stats") for part in _PARTS),
+    "check --run r1",
+    "validate --model gpt-5",
+    "validate r0 r1",
+    "cost --run r2",
+    "stats --by run_id --by session --by cell --by list --by domain --by week --by notebook",
+    "stats --by run_id --by day --since 2026-10-20T01:00",
+)
+
+
+def _rounded(data: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(data, float):
+        return float(f"{data:.7g}") if abs(data) > 1e-12 else 0.0
+    if isinstance(data, dict):
+        return {name: _rounded(value) for name, value in data.items()}
+    return [_rounded(value) for value in data] if isinstance(data, list) else data
+
+
+def test_the_same_rows_give_the_same_answers(
+    ledger: Ledger,
+    database: str,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of flags, tests, costs, savings and statistics, of all calls and of parts of them."""
+    monkeypatch.setenv("NBTOKENS_DATABASE", database)
+    shipment = Shipment(ledger.folder, database, engine)
+    shipment.keep(*wasteful_history())
+    shipment.ship()
+    runtime().meter.wait_for_prices(PATIENCE)
+    for question in QUESTIONS:
+        assert main([*question.split(), "--json"]) == 0, question
+        local = json.loads(capsys.readouterr().out)
+        assert main(["--team", *question.split(), "--json"]) == 0, question
+        assert _rounded(json.loads(capsys.readouterr().out)) == _rounded(local), question
