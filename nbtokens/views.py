@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
     from nbtokens.analysis.token_stats import TokenStats
@@ -85,9 +86,20 @@ class History:
         """The records that are selected, by columns; of these the fields that are named, or all."""
         return which.within(self._store.columns(None if fields is None else fields | which.fields))
 
-    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
-        """The records that are looked through for savings."""
-        return self.columns(which, fields)
+    def spent(self, which: Selection) -> tuple[Totals, Wasted]:
+        """The sums of what is selected, from totals where everything is; and what of it was wasted."""
+        from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.waste import FIELDS, Waste  # noqa: PLC0415 - the same
+
+        known, waste = self.totals_of(which, measures=False), Waste()
+        totals = Totals() if known is None else known
+        adding = Adding(totals)
+        for columns in self.columns(which, None if known is None else FIELDS):
+            waste.look(columns)
+            if known is None:
+                adding.add(columns)
+        adding.end()
+        return totals, waste.found()
 
     def findings(self, which: Selection, limits: Thresholds) -> Findings:
         """What `check` goes by, of the calls that are selected."""

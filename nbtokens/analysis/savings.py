@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from nbtokens.amounts import usd
 from nbtokens.analysis.waste import BULK, LEAST_PREFIX, SHORT_INPUT, SHORT_OUTPUT
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from nbtokens.analysis.waste import Found, Kind, Prefix, Some
+    from nbtokens.analysis.waste import Kind, Prefix, Some
     from nbtokens.order import Price
 
 LEAST_CALLS: Final = 3
@@ -54,7 +54,29 @@ class Saving(NamedTuple):
     advice: str
 
 
-def savings_of(found: Found, price: Pricer, siblings: Siblings) -> list[Saving]:
+class Wasted(Protocol):
+    """Calls that were wasted, wherever these were found: among the rows of a file, or by a database."""
+
+    def failed(self) -> dict[str, Some]:
+        """By model, what failed and was paid for all the same."""
+
+    def cut_off(self) -> dict[str, Some]:
+        """By operation and model, answers that ended at their ceiling."""
+
+    def short(self) -> dict[str, Some]:
+        """By model, short answers to short questions."""
+
+    def repeated(self) -> dict[tuple[str, str], Some]:
+        """By `embeddings`, `rerun` or `identical` and where that was, requests that had been answered before."""
+
+    def bulks(self) -> dict[str, Some]:
+        """By operation and model, calls that came by the hundred in an hour, and that nobody waited for."""
+
+    def prefixes(self) -> dict[str, list[Prefix]]:
+        """By model, the leading blocks that came again soon, and that the provider's cache was not used for."""
+
+
+def savings_of(found: Wasted, price: Pricer, siblings: Siblings) -> list[Saving]:
     """What it comes to, the greatest first; nothing for which there is too little evidence.
 
     Args:

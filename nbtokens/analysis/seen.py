@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -177,7 +178,7 @@ class Seen:
                 found.seconds += seconds or 0.0
 
     def _look_at_longest(self, calls: Columns, kinds: Ints, measure: str, values: Floats) -> None:
-        """Keep the ids of the longest: of a block those that may be among them."""
+        """Keep the ids of the longest, of equal ones the first: of a block those that may be among them."""
         least = np.zeros(len(self._kinds))
         for (kind, of), longest in self._longest.items():
             if of == measure and len(longest) == NAMED:
@@ -186,7 +187,7 @@ class Seen:
         ids = calls.values("id") if len(rows) else []
         for row in rows.tolist():
             longest = self._longest[int(kinds[row]), measure]
-            longest[:] = nlargest(NAMED, [*longest, (float(values[row]), ids[row])])
+            longest[:] = nlargest(NAMED, [*longest, (float(values[row]), ids[row])], itemgetter(0))
 
     def _look_at_sums(self, rollups: Columns) -> None:
         """The calls of rows that hold no more than sums; of these it is known whether they failed."""

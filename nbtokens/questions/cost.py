@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.analysis.spending import spending_of
-from nbtokens.history.totals import Totals
 from nbtokens.model_facts import siblings
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import check_names
@@ -35,25 +34,16 @@ class Cost:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The sums from totals where everything is asked for, the savings from the records."""
-        from nbtokens.analysis.savings import savings_of  # noqa: PLC0415 - numpy, only where rows are read
-        from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - the same
-        from nbtokens.analysis.waste import FIELDS, Waste  # noqa: PLC0415 - the same
-
-        which, waste = selection(arguments), Waste()
-        known = history.totals_of(which, measures=False)
-        totals = Totals() if known is None else known
-        adding = Adding(totals)
-        for columns in history.wasteful(which, None if known is None else FIELDS):
-            waste.look(columns)
-            if known is None:
-                adding.add(columns)
-        adding.end()
+        which = selection(arguments)
+        totals, wasted = history.spent(which)
         if not totals.sums().calls:
             check_names(which, history)
         spending = spending_of(totals, datetime.now(UTC).date())
+        from nbtokens.analysis.savings import savings_of  # noqa: PLC0415 - numpy, only where rows are read
+
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
-        report = spending_report(spending, savings_of(waste.found(), meter.price, siblings))
+        report = spending_report(spending, savings_of(wasted, meter.price, siblings))
         over = arguments.max is not None and spending.sums.cost_usd > arguments.max
         return Answer(report, int(over))
 

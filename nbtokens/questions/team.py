@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
     from nbtokens.analysis.validation import Validation
@@ -73,9 +74,9 @@ class TeamView(History):
         """The records that are selected, by columns; the database selects both."""
         return self._team.columns(which, fields)
 
-    def wasteful(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
-        """The latest of the calls that are selected: as many as can be looked through for savings."""
-        return self._team.latest(which, fields)
+    def spent(self, which: Selection) -> tuple[Totals, Wasted]:
+        """The sums of what is selected, and what of it was wasted; the database finds both."""
+        return self._team.totals_of(which, measures=False), self._team.wasted(which)
 
     def findings(self, which: Selection, limits: Thresholds) -> Findings:
         """What `check` goes by; the database adds up, sorts and fits."""

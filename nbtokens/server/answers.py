@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nbtokens.analysis.savings import savings_of
 from nbtokens.analysis.scores import Average
-from nbtokens.analysis.waste import Waste
 from nbtokens.errors import ConfigError
 from nbtokens.history import open_history
 from nbtokens.history.sums import Sums
@@ -106,12 +105,10 @@ class Answers:
 
     def cost_analysis(self, period: Period, user: str | None) -> CostAnalysis:
         """What was spent on what, and what could have been saved."""
-        rows, waste, every = self._source.rows(_OPERATIONS, period, user), Waste(), Sums()
+        rows, every = self._source.rows(_OPERATIONS, period, user), Sums()
         for _, sums in rows:
             every.merge(sums)
-        for columns in self._source.wasteful(period, user):
-            waste.look(columns)
-        savings = savings_of(waste.found(), self.price, siblings)
+        savings = savings_of(self._source.wasted(period, user), self.price, siblings)
         operations = counting.grouped(rows, counting.operation_of)
         return CostAnalysis(
             total_cost_usd=counting.cost_of(every),

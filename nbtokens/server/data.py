@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from nbtokens.analysis.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
-    from nbtokens.history.columns import Columns
     from nbtokens.history.sums import Key, Sums
     from nbtokens.record import Record
     from nbtokens.server.shapes import Budget
@@ -69,8 +67,8 @@ class Source(Protocol):
     def scores(self, of: str, period: Period) -> list[tuple[str | None, str | None, str, Average]]:
         """One user's operations, kinds of call, names of scores, and the averages of these."""
 
-    def wasteful(self, period: Period, user: str | None) -> Iterator[Columns]:
-        """The calls that are looked through for savings, the oldest first."""
+    def wasted(self, period: Period, user: str | None) -> Wasted:
+        """Which calls were wasted."""
 
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbtokens.analysis.scores import Average, scores_of
 from nbtokens.analysis.selection import Selection
+from nbtokens.analysis.waste import FIELDS, Waste
 from nbtokens.history.sums import Sums
 from nbtokens.noted_limits import noted_limits
 from nbtokens.server import counting
@@ -16,7 +17,7 @@ from nbtokens.server.shapes import Budget
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nbtokens.history.columns import Columns
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.history.store import Store
     from nbtokens.history.sums import Key
     from nbtokens.limits import Limit
@@ -48,9 +49,12 @@ class LocalSource:
                 averages.setdefault((call.operation, call.call_type, name), Average()).add(value)
         return [(*key, average) for key, average in averages.items()]
 
-    def wasteful(self, period: Period, user: str | None) -> Iterator[Columns]:
-        """The records of a period, the oldest first."""
-        return selected(period, user).within(self._store.columns())
+    def wasted(self, period: Period, user: str | None) -> Wasted:
+        """Which calls were wasted."""
+        which, waste = selected(period, user), Waste()
+        for columns in which.within(self._store.columns(FIELDS | which.fields)):
+            waste.look(columns)
+        return waste.found()
 
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""

@@ -6,17 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from nbtokens.analysis.selection import Selection
-from nbtokens.analysis.waste import FIELDS
 from nbtokens.server.data import selected
 from nbtokens.server.shapes import Budget
 from nbtokens.team.history import TeamHistory, open_team
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
-    from nbtokens.history.columns import Columns
     from nbtokens.history.sums import Key, Sums
     from nbtokens.record import Record
     from nbtokens.server.data import Page, Period
@@ -53,9 +51,9 @@ class TeamSource:
         found = self._team.scores(("operation", "call_type"), selected(period, of))
         return [(operation, call_type, name, average) for (operation, call_type), name, average in found]
 
-    def wasteful(self, period: Period, user: str | None) -> Iterator[Columns]:
-        """The latest calls of a period: as many as can be looked through for savings."""
-        return self._team.latest(selected(period, user), FIELDS)
+    def wasted(self, period: Period, user: str | None) -> Wasted:
+        """Which of the latest calls of a period were wasted."""
+        return self._team.wasted(selected(period, user))
 
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""

@@ -25,7 +25,7 @@ from nbtokens.analysis.findings import (
 from nbtokens.analysis.seen import FIELDS, Seen
 from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.team.fitting import can_be_squared, fits
-from nbtokens.team.grouping import DAY_IN_MICROSECONDS, day_of, microseconds
+from nbtokens.team.grouping import DAY_IN_MICROSECONDS, HOUR_IN_MICROSECONDS, day_of, microseconds
 from nbtokens.team.selected import blocks, selected
 from nbtokens.team.tables import token_usage
 
@@ -41,7 +41,6 @@ _MODEL: Final = func.coalesce(func.nullif(_row.model, ""), func.nullif(_row.requ
 _KIND: Final = (_MODEL, _row.operation, _row.call_type)
 _is_ok: Final[ColumnElement[bool]] = func.coalesce(_row.status, "") == "ok"
 _is_limited: Final[ColumnElement[bool]] = _row.http_status == TOO_MANY_REQUESTS
-_HOUR: Final = DAY_IN_MICROSECONDS / 24
 
 
 def findings(connection: Connection, condition: ColumnElement[bool], limits: Thresholds) -> Findings:
@@ -117,7 +116,7 @@ def _speeds(connection: Connection, calls: ColumnElement[bool]) -> CTE:
     of_day = microseconds(connection) % DAY_IN_MICROSECONDS
     speed = cast(_row.output_tokens, Float) / _row.duration_s
     timed = and_(calls, _is_ok, _row.output_tokens > 0, can_be_squared(_row.duration_s))
-    hour = cast(of_day, Float) / _HOUR
+    hour = cast(of_day, Float) / float(HOUR_IN_MICROSECONDS)
     return (
         select(*_KIND, speed.label("measure"), day_of(connection).label("day"), hour.label("hour"))
         .where(timed)
@@ -145,9 +144,13 @@ def _look_beyond(
 ) -> None:
     """Calls beyond p99 of their kind, and the ids of the largest."""
     value = cast(_row[MEASURES[measure]], Float).label("value")
-    of = select(*_KIND, _row.id, value).where(calls, _is_ok, value.is_not(None)).cte("of")
+    of = select(*_KIND, _row.id, _row.started_at, value).where(calls, _is_ok, value.is_not(None)).cte("of")
     keys = [of.c.model, of.c.operation, of.c.call_type]
-    place = func.row_number().over(partition_by=keys, order_by=[of.c.value, of.c.id]).label("place")
+    place = (
+        func.row_number()
+        .over(partition_by=keys, order_by=[of.c.value, of.c.started_at.desc(), of.c.id.desc()])
+        .label("place")
+    )
     ranked = select(of, place, func.count().over(partition_by=keys).label("many")).cte("ranked")
     keys = [ranked.c.model, ranked.c.operation, ranked.c.call_type]
     p50, p99 = (

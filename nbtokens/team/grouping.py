@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Label
 
 _row: Final = token_usage.c
-_SECOND: Final = 1_000_000
-DAY_IN_MICROSECONDS: Final = 24 * 3600 * _SECOND
+SECOND_IN_MICROSECONDS: Final = 1_000_000
+HOUR_IN_MICROSECONDS: Final = 3600 * SECOND_IN_MICROSECONDS
+DAY_IN_MICROSECONDS: Final = 24 * HOUR_IN_MICROSECONDS
 STATUS: Final[ColumnElement[Any]] = func.coalesce(func.nullif(_row.kind, "call"), _row.status)
 """A row's status, as keys of totals have it."""
 CELL: Final[ColumnElement[Any]] = func.ltrim(func.coalesce(_row.notebook, "") + " [" + func.nullif(_row.cell, "") + "]")
@@ -50,8 +51,10 @@ def microseconds(connection: Connection) -> ColumnElement[Any]:
     at = _row.started_at
     if connection.dialect.name == "sqlite":
         text = type_coerce(at, Text)
-        return cast(func.strftime("%s", text), BigInteger) * _SECOND + cast(func.substr(text, 21, 6), BigInteger)
-    return cast(extract("epoch", at) * _SECOND, BigInteger)
+        return cast(func.strftime("%s", text), BigInteger) * SECOND_IN_MICROSECONDS + cast(
+            func.substr(text, 21, 6), BigInteger
+        )
+    return cast(extract("epoch", at) * SECOND_IN_MICROSECONDS, BigInteger)
 
 
 def labels(connection: Connection, names: Sequence[str]) -> list[Label[Any]]:

@@ -24,6 +24,7 @@ from nbtokens.team.summing import recent, sums_by_dimension, sums_by_fields, tot
 from nbtokens.team.sums import sums_of
 from nbtokens.team.tables import token_usage
 from nbtokens.team.validation import validation
+from nbtokens.team.waste import wasted
 from nbtokens.team.writing import read
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
     from nbtokens.analysis.validation import Validation
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-LATEST: Final = 200_000
 _NO_ROWS: Final = ("amend", "rewrite")
 _IN_TIME: Final = (token_usage.c.started_at, token_usage.c.id)
 
@@ -131,17 +132,6 @@ class TeamHistory:
         chosen = selected(fields).where(where.of_records(which), token_usage.c.kind.not_in(_NO_ROWS))
         return self._blocks(chosen.order_by(*_IN_TIME))
 
-    def latest(self, which: Selection, fields: AbstractSet[str] | None) -> Iterator[Columns]:
-        """The latest of the calls that are selected, the oldest of them first; 200,000 at most.
-
-        Raises:
-            NbtokensError: the database does not answer.
-        """
-        row = token_usage.c
-        chosen = selected(fields).where(where.of_records(which), row.kind == "call")
-        lot = chosen.order_by(row.started_at.desc(), row.id.desc()).limit(LATEST).subquery()
-        return self._blocks(select(lot).order_by(lot.c.started_at, lot.c.id))
-
     def token_stats(self, which: Selection, by: Iterable[str]) -> TokenStats:
         """Sums and distributions of what is selected, and of its groups by any dimensions."""
         return self._ask(lambda connection: stats_by(connection, where.of_records(which), by))
@@ -149,6 +139,10 @@ class TeamHistory:
     def findings(self, which: Selection, limits: Thresholds) -> Findings:
         """What `check` goes by, of the calls that are selected."""
         return self._ask(lambda connection: findings(connection, where.of_records(which), limits))
+
+    def wasted(self, which: Selection) -> Wasted:
+        """What was wasted of the latest calls that are selected, a million at most."""
+        return self._ask(lambda connection: wasted(connection, where.of_records(which)))
 
     def validation(self, which: Selection, name: str) -> Validation:
         """What `validate` tests, of the calls that are selected; without the calls themselves."""

@@ -9,6 +9,7 @@ from servers import PATIENCE
 from shipments import Shipment
 from wasteful import wasteful_history
 
+from nbtokens.analysis.flag import KINDS
 from nbtokens.cli import main
 from nbtokens.runtime import runtime
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _PARTS = ("", "--since 2026-11-20T20:30", "--user ada --until 2026-11-22T01:00", "--session s1 --notebook a.ipynb")
+SAVINGS = {"identical", "embeddings", "rerun", "prefix", "cheaper", "failed", "truncated", "batch"}
 QUESTIONS = (
     *(f"{question} {part}" for question in ("check", "validate", "cost", "stats") for part in _PARTS),
     "check --run r1",
@@ -50,8 +52,13 @@ def test_the_same_rows_give_the_same_answers(
     shipment.keep(*wasteful_history())
     shipment.ship()
     runtime().meter.wait_for_prices(PATIENCE)
+    found = {}
     for question in QUESTIONS:
         assert main([*question.split(), "--json"]) == 0, question
         local = json.loads(capsys.readouterr().out)
         assert main(["--team", *question.split(), "--json"]) == 0, question
         assert _rounded(json.loads(capsys.readouterr().out)) == _rounded(local), question
+        found[question.strip()] = local
+    assert {one["kind"] for one in found["check"]["flags"]} == {*KINDS} - {"scores"}
+    assert {one["kind"] for one in found["cost"]["savings"]} == SAVINGS
+    assert all(run["by_both"] for run in found["validate"]["runs"][0]["by_model"])

@@ -14,10 +14,10 @@ from nbtokens.history.sums import Key, Measures, Sums, rollup_fields
 if TYPE_CHECKING:
     from nbtokens.record import Record
 
-_MODELS: Final = ("gpt-5", "gpt-5-mini", "claude-sonnet-4-5", None)
+_MODELS: Final = ("gpt-5", "gpt-5", "gpt-5-mini", "claude-sonnet-4-5", None)
 
 
-def wasteful_history(count: int = 700, seed: int = 7) -> list[Record]:
+def wasteful_history(count: int = 2000, seed: int = 7) -> list[Record]:
     """So many calls within two days, and the sums of some older ones."""
     chance = random.Random(seed)
     return [*(_call(chance, number, count) for number in range(count)), *_rollups()]
@@ -25,7 +25,7 @@ def wasteful_history(count: int = 700, seed: int = 7) -> list[Record]:
 
 def _call(chance: random.Random, number: int, count: int) -> Record:
     model = chance.choice(_MODELS)
-    tokens = chance.choice([None, 0, *range(20, 900, 5)])
+    tokens = chance.choice([None, 0, 30, *range(20, 900, 50)])
     ceiling = chance.choice([None, 256, 512, 1024])
     if ceiling is not None and tokens is not None:
         tokens = min(tokens, ceiling)
@@ -37,35 +37,36 @@ def _call(chance: random.Random, number: int, count: int) -> Record:
         "error": chance.choice(["HTTP 429", "HTTP 500", None]),
         "retry_after_s": chance.choice([None, 1.5, 20.0]),
     }
+    prefix = chance.choice([None, "p", "q"])
     return call(
         number,
         **(failed if status == "error" else {}),
-        started_at=NOON + timedelta(seconds=number * 2 * 86_400 / count + chance.random()),
+        started_at=NOON + timedelta(seconds=number * 3 if number < count // 2 else number * 240),
         status=status,
         model=model,
         request_model=chance.choice(["gpt-5", None]),
-        operation=chance.choice([None, "ask", "sum_up"]),
-        call_type=chance.choice(["chat", "chat", "embeddings"]),
+        operation=chance.choice([None, "ask", "ask", "ask", "ask", "sum_up"]),
+        call_type=chance.choice(["chat"] * 6 + ["embeddings"]),
         notebook=chance.choice([None, "a.ipynb"]),
         cell=chance.choice([None, "c1", "c2"]),
         session=chance.choice(["s1", "s2"]),
         run_id=chance.choice([None, "r0", "r1", "r2"]),
         execution_count=chance.choice([None, 1, 2]),
-        finish_reason=chance.choice(["stop", "stop", "length", None]),
-        stream=chance.choice([None, True, False, False]),
+        finish_reason=chance.choice(["stop", "stop", "stop", "length", None]),
+        stream=chance.choice([None, *[False] * 3, True]),
         complete=chance.choice([True, True, None, False]),
-        service_tier=chance.choice([None, "batch", "default"]),
+        service_tier=chance.choice([None, *["default"] * 3, "batch"]),
         max_tokens=ceiling,
         input_tokens=chance.choice([None, 50, 900, 5000]),
         output_tokens=tokens,
         total_tokens=chance.choice([None, 60, 6000, 100_000 if number % 90 == 89 else 70]),
-        cache_read_input_tokens=chance.choice([None, None, 40]),
+        cache_read_input_tokens=chance.choice([None, None, 40]) if prefix == "p" else None,
         reasoning_output_tokens=chance.choice([None, 0, 5]),
         duration_s=None if number % 50 == 49 else seconds,
         retry_count=chance.choice([None, 0, 1]),
-        request_hash=chance.choice([None, *map(str, range(60))]),
-        prefix_hash=chance.choice([None, "p", "q"]),
-        cost_usd=chance.choice([None, Decimal(0), Decimal("0.25"), Decimal("1.125")]),
+        request_hash=chance.choice([None, *map(str, range(2000))]),
+        prefix_hash=prefix,
+        cost_usd=chance.choice([None, Decimal(0), *[Decimal("0.25")] * 6, Decimal("1.125")]),
     )
 
 
