@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from nbtokens.analysis.scores import averages, scores_of
-from nbtokens.analysis.selection import in_totals
+from nbtokens.analysis.selection import fields_of, in_totals
 from nbtokens.analysis.token_stats import stats_of_totals
 from nbtokens.analysis.what_if import alike
 from nbtokens.history.totals import Sums, Totals
@@ -88,13 +88,14 @@ class History:
 
     def spent(self, which: Selection) -> tuple[Totals, Wasted]:
         """The sums of what is selected, from totals where everything is; and what of it was wasted."""
-        from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.summing import FIELDS as ADDED  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.summing import Adding  # noqa: PLC0415 - the same
         from nbtokens.analysis.waste import FIELDS, Waste  # noqa: PLC0415 - the same
 
         known, waste = self.totals_of(which, measures=False), Waste()
         totals = Totals() if known is None else known
         adding = Adding(totals)
-        for columns in self.columns(which, None if known is None else FIELDS):
+        for columns in self.columns(which, FIELDS if known is not None else FIELDS | ADDED):
             waste.look(columns)
             if known is None:
                 adding.add(columns)
@@ -121,9 +122,9 @@ class History:
         totals = self.totals_of(which) if all(in_totals(one) for one in by) else None
         if totals is not None:
             return stats_of_totals(totals, by)
-        from nbtokens.analysis.summing import stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
+        from nbtokens.analysis.summing import FIELDS, stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
 
-        return stats_of_columns(self.columns(which), by)
+        return stats_of_columns(self.columns(which, FIELDS.union(*map(fields_of, by))), by)
 
     def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
         """For each dimension and group, the averages of scores by name; under "" those of all calls."""

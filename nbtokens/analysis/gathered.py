@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nbtokens.history.columns import PICO, usd
+from nbtokens.history.spread import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -93,20 +94,12 @@ class Money:
 
 def groups(codes: NDArray[Any], rows: Ints, least: int = 1) -> list[Ints]:
     """Some rows by their codes: the groups of so many rows at least, in the order in which they begin."""
-    of_row = codes[rows]
-    order = np.argsort(of_row, kind="stable")
-    starts = begins(of_row[order])
-    ends = np.r_[starts[1:], len(order)].astype(np.int64)
-    chosen = np.flatnonzero(ends - starts >= least) if len(order) else starts
-    found = [rows[order[starts[one] : ends[one]]] for one in chosen.tolist()]
+    if not len(rows):
+        return []
+    _, order, starts = grouped(codes[rows])
+    ends = np.append(starts[1:], len(rows))
+    found = [rows[order[starts[one] : ends[one]]] for one in np.flatnonzero(ends - starts >= least).tolist()]
     return sorted(found, key=lambda group: int(group[0]))
-
-
-def begins(ordered: NDArray[Any]) -> Ints:
-    """Where each run of equal values begins."""
-    if not len(ordered):
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
 
 
 def translated(names: Sequence[Any], of: Callable[[Any], Any]) -> tuple[list[Any], Ints]:

@@ -155,6 +155,11 @@ def in_totals(by: str) -> bool:
     return by in _IN_TOTALS
 
 
+def fields_of(by: str) -> tuple[str, ...]:
+    """The fields of a record that tell its group, besides its start."""
+    return () if by in OF_DAYS else _FIELDS.get(by, ("tags",))
+
+
 def group_of(by: str) -> Callable[[Record], str | None]:
     """What tells the group of a record; by anything that is not in `KNOWN`, the value of this tag."""
     if by in OF_DAYS:

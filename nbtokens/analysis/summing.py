@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 _COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 _IS_CALL: Final = "call".__eq__
 
+FIELDS: Final = frozenset({
+    "kind", "status", "usage_source", "complete", "provider", "model", "request_model", "operation", "call_type",
+    "notebook", "user", "input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens",
+    "cache_creation_input_tokens", "reasoning_output_tokens", "duration_s", "cost_usd", "saved_cost_usd", "calls",
+    "sums",
+})  # fmt: skip
+"""What is added up, and what sums are kept by."""
+
 
 class Adding:
     """Takes rows into totals.

@@ -9,6 +9,7 @@ import numpy as np
 
 from nbtokens.analysis.gathered import Codes, Gathered, Money, fingerprints, groups, translated
 from nbtokens.analysis.validation import CUT_OFF
+from nbtokens.history.spread import grouped
 from nbtokens.record import utc
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Waste:
 
     def __init__(self) -> None:
         self._kinds, self._cells = Codes(), Codes()
+        self._are_calls = np.zeros(0, np.bool_)
         self._rows = Gathered()
         self._money = Money()
 
@@ -118,8 +120,9 @@ class Waste:
         """Take the next rows in. What is no call, or was not paid for, says nothing."""
         count = len(columns)
         kinds = self._kinds.of(columns.tuples(*Kind._fields), count)
-        calls = np.array([kind == "call" for kind, *_ in self._kinds], np.bool_)
-        rows = np.flatnonzero(calls[kinds] & (columns.floats("cost_usd") > 0))
+        if len(self._kinds) > len(self._are_calls):
+            self._are_calls = np.array([kind == "call" for kind, *_ in self._kinds], np.bool_)
+        rows = np.flatnonzero(self._are_calls[kinds] & (columns.floats("cost_usd") > 0))
         found: dict[str, NDArray[Any]] = {
             "kind": kinds,
             "cell": self._cells.of(columns.tuples("notebook", "cell"), count),
@@ -132,7 +135,7 @@ class Waste:
             "output": _whole(columns, "output_tokens"),
             "reasoning": _whole(columns, "reasoning_output_tokens"),
         }
-        self._rows.add(**{name: column[rows] for name, column in found.items()})
+        self._rows.add(**(found if len(rows) == count else {name: column[rows] for name, column in found.items()}))
         self._money.add(columns, "cost_usd", rows)
 
     def found(self) -> Found:
@@ -236,14 +239,14 @@ class Found:
         """For each call, the first one that had the same request and was answered to its end; -1 where it is none."""
         request = self._rows["request"]
         before = np.full(len(request), -1, np.int64)
-        asked = self._ok & (request != 0)
-        whole = np.flatnonzero(asked & self._where(lambda kind: kind.complete is not False))
-        values, places = np.unique(request[whole], return_index=True)
-        if len(values):
-            rows = np.flatnonzero(asked)
-            at = np.minimum(np.searchsorted(values, request[rows]), len(values) - 1)
-            first = whole[places[at]]
-            later = (values[at] == request[rows]) & (rows > first)
+        rows = np.flatnonzero(self._ok & (request != 0))
+        if len(rows):
+            _, order, starts = grouped(request[rows])
+            rows = rows[order]
+            whole = self._where(lambda kind: kind.complete is not False)[rows]
+            firsts = np.minimum.reduceat(np.where(whole, rows, len(request)), starts)
+            first = np.repeat(firsts, np.diff(starts, append=len(rows)))
+            later = rows > first
             before[rows[later]] = first[later]
         return before
 
@@ -270,4 +273,5 @@ class Found:
 
 def _whole(columns: Columns, name: str) -> NDArray[np.int64]:
     """A column of counts; 0 where one is not known."""
-    return np.nan_to_num(columns.floats(name)).astype(np.int64)
+    counts = columns.floats(name)
+    return np.where(np.isnan(counts), 0, counts).astype(np.int64)

@@ -75,7 +75,7 @@ class Spread:
 def grouped(keys: Whole) -> tuple[Whole, Whole, Whole]:
     """The keys that occur, the order in which equal ones lie together, and where each begins in it."""
     low = keys.min()
-    small = keys.max() - low < _SHORT  # sorting short integers takes a tenth of the time
+    small = int(keys.max()) - int(low) < _SHORT  # sorting short integers takes a tenth of the time
     order = np.argsort((keys - low).astype(np.uint16) if small else keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

@@ -8,10 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from genai_prices import Usage, calc_price
 from made_up import BEGAN, maker
 
+from nbtokens.analysis.gathered import groups
 from nbtokens.analysis.savings import savings_of
 from nbtokens.analysis.waste import FIELDS, Waste
 from nbtokens.history import open_history
@@ -139,6 +141,15 @@ def test_the_same_from_a_file_of_which_little_is_read(tmp_path: Path) -> None:
     )
     assert len(whole) > 10
     assert [one[:4] for one in whole] == [one[:4] for one in little]
+
+
+def test_rows_are_grouped_by_codes_of_any_size() -> None:
+    """Codes that share their last bits, as fingerprints may, are told apart; so are the least and the greatest."""
+    codes = np.array([2**63 - 1, -(2**63), 7, 7 + (1 << 16), 2**63 - 1, 7, -(2**63), 7 + (1 << 32)], np.int64)
+    found = groups(codes, np.arange(len(codes)))
+    assert [rows.tolist() for rows in found] == [[0, 4], [1, 6], [2, 5], [3], [7]]
+    assert [rows.tolist() for rows in groups(codes, np.array([5, 6, 7, 2]), least=2)] == [[5, 2]]
+    assert groups(codes, np.arange(0)) == []
 
 
 def test_a_prefix_of_known_length() -> None:
