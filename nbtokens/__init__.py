@@ -151,7 +151,7 @@ def stats(  # noqa: PLR0913 - each is a way to say which calls
         operation: only calls of this operation.
         user: only calls of this user.
         notebook: only calls of this notebook.
-        session: only calls of this session.
+        session: only calls of this session; "this" is the one that asks, since it was reset.
 
     Returns:
         For each of input_tokens, output_tokens, total_tokens (tokens), duration_s (seconds), tokens_per_second and

@@ -234,6 +234,11 @@ class Session:
         for columns in self._store().columns():
             yield from filter(self.holds, columns.where("session", self.id.__eq__).records())
 
+    @property
+    def of_earlier_times(self) -> frozenset[str]:
+        """The ids of the records that count although they began before the session, or its reset: recorded by hand."""
+        return frozenset(self._of_earlier_times)
+
     def holds(self, record: Record) -> bool:
         """Whether a record is one of this session's."""
         return record.session == self.id and (

@@ -32,6 +32,8 @@ class Selection:
         since: those that began at this time or later, UTC.
         until: those that began before it.
         run: those of this `run_id`.
+        reset_at: of the session, those that began at this time or later, UTC, and
+        besides: those with these ids, whenever they began.
     """
 
     since: datetime | None = None
@@ -42,6 +44,8 @@ class Selection:
     user: str | None = None
     notebook: str | None = None
     session: str | None = None
+    reset_at: datetime | None = None
+    besides: frozenset[str] | None = None
 
     @property
     def everything(self) -> bool:
@@ -71,6 +75,7 @@ class Selection:
                 and (self.until is None or record.started_at < self.until)
                 and (self.model is None or (record.model or record.request_model) == self.model)
                 and all(getattr(record, name) == value for name, value in asked)
+                and (self.reset_at is None or record.started_at >= self.reset_at or record.id in (self.besides or ()))
             ):
                 yield record
 
@@ -91,7 +96,7 @@ class Selection:
             chosen = block
             for name, value in asked.items():
                 chosen = chosen.where(name, partial(eq, value))
-            chosen = self._of_model(self._in_time(chosen))
+            chosen = self._of_model(self._since_reset(self._in_time(chosen)))
             if len(chosen):
                 yield chosen
 
@@ -102,6 +107,14 @@ class Selection:
         holds = at >= (_LEAST if self.since is None else _microseconds(self.since))
         holds &= at < (_MOST if self.until is None else _microseconds(self.until))
         return block.only(holds.nonzero()[0].tolist())
+
+    def _since_reset(self, block: Columns) -> Columns:
+        if self.reset_at is None or not len(block):
+            return block
+        began = block.times().astype("datetime64[us]").astype("int64") >= _microseconds(self.reset_at)
+        if self.besides:
+            began |= [one in self.besides for one in block.values("id")]
+        return block.only(began.nonzero()[0].tolist())
 
     def _of_model(self, block: Columns) -> Columns:
         if self.model is None:

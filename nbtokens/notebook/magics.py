@@ -175,6 +175,7 @@ class TokensMagics(Magics):
 
     def _reset(self, _: list[str]) -> None:
         self._runtime.session.reset(datetime.now(UTC))
+        note()
         self._extension.cells.last_with_calls = None
         self._extension.figures_changed()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nbtokens.analysis.selection import Selection, point_in_time
 from nbtokens.analysis.token_stats import stats_of_totals
+from nbtokens.questions.selecting import of_session
 from nbtokens.questions.stats import USUAL, stats_of
 from nbtokens.reports.token_usage import usage_report
 from nbtokens.runtime import runtime
@@ -19,10 +20,11 @@ When: TypeAlias = str | datetime | timedelta
 
 
 def stats(
-    by: str | None, since: When | None, until: When | None, only: dict[str, str | None]
+    by: str | None, since: When | None, until: When | None, only: dict[str, Any]
 ) -> Summaries | dict[str | None, Summaries]:
     """For each measure count, avg, min, max, p50, p95, p99, sum; with `by`, for each group."""
-    which = Selection(since=_time(since), until=_time(until), **only)
+    session = of_session(only.pop("session"))
+    which = Selection(since=_time(since), until=_time(until), **only, **session)
     found = stats_of(runtime().history, which, () if by is None else (by,))
     if by is None:
         return found.whole.summaries

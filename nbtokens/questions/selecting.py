@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.analysis.selection import Selection, point_in_time
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
     import argparse
+
+_THIS: Final = "this"
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--run", metavar="ID", help="of this run_id")
     for name in ("model", "operation", "user", "notebook"):
         group.add_argument(f"--{name}", metavar="NAME", help=f"of this {name}")
-    group.add_argument("--session", metavar="ID", help="of this session; `this` is the one that asks")
+    group.add_argument("--session", metavar="ID", help="of this session; `this` is the one that asks, since its reset")
 
 
 def selection(arguments: argparse.Namespace) -> Selection:
@@ -38,5 +40,13 @@ def selection(arguments: argparse.Namespace) -> Selection:
         operation=arguments.operation,
         user=arguments.user,
         notebook=arguments.notebook,
-        session=runtime().session.id if arguments.session == "this" else arguments.session,
+        **of_session(arguments.session),
     )
+
+
+def of_session(name: str | None) -> dict[str, Any]:
+    """The fields of a selection that stand for a session: by its id, or `this`, which begins anew when it is reset."""
+    if name != _THIS:
+        return {"session": name}
+    mine = runtime().session
+    return {"session": mine.id, "reset_at": mine.started_at, "besides": mine.of_earlier_times}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, func, true
+from sqlalchemy import ColumnElement, and_, func, or_, true
 
 from nbtokens.team.tables import daily, token_usage
 
@@ -36,6 +36,8 @@ def of_records(which: Selection) -> ColumnElement[bool]:
         conditions.append(row.started_at >= which.since)
     if which.until is not None:
         conditions.append(row.started_at < which.until)
+    if which.reset_at is not None:
+        conditions.append(or_(row.started_at >= which.reset_at, row.id.in_(which.besides or ())))
     return and_(true(), *conditions)
 
 

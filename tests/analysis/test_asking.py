@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +116,34 @@ def test_of_this_session(shell: InteractiveShell) -> None:
         assert (one["used"], one["calls"]) == ("gpt-5", 2)
     assert len(shell.run_line_magic("tokens", "whatif gpt-5-mini").data["models"]) > 1
     assert shell.run_line_magic("tokens", "stats session").data["calls"] == 2
+
+
+def test_of_this_session_since_its_reset(shell: InteractiveShell) -> None:
+    """After `%tokens reset`, all that is asked of this session is of what came after; of its id, the whole session."""
+    for _ in range(3):
+        nbtokens.record(model="gpt-5", input_tokens=7, output_tokens=70, duration_s=1.0)
+        nbtokens.score(quality=0.5)
+    shell.run_line_magic("tokens", "reset")
+    call: dict[str, Any] = {"model": "gpt-5", "input_tokens": 1_000, "output_tokens": 10, "duration_s": 2.0}
+    nbtokens.record(**call)
+    nbtokens.record(**call, started_at=datetime(2020, 1, 1, tzinfo=UTC))
+    nbtokens.score(quality=1.0)
+
+    def of(words: str) -> Any:  # noqa: ANN401 - what a report holds
+        return shell.run_line_magic("tokens", words).data
+
+    mine = nbtokens.session()
+    assert mine.sums.calls == sum(one.kind == "call" for one in mine.records()) == 2
+    for words in ("session", "--session this"):
+        assert of(f"stats {words}")["input_tokens"] == of(f"stats --by cell {words}")["input_tokens"] == 2_000
+        assert of(f"cost {words}")["calls"] == of(f"check {words}")["calls"] == 2
+        assert of(f"validate {words}")["runs"][0]["whole"]["calls"] == 2
+        assert of(f"scores {words}")["scores"]["quality"]["avg"] == 1
+        assert [one["calls"] for one in of(f"whatif gpt-5-mini {words}")["models"]] == [2]
+    assert of("stats --session this --since 1h")["calls"] == 1
+    assert nbtokens.stats(session="this")["input_tokens"]["sum"] == 2_000
+    assert nbtokens.stats("operation", session="this")[None]["output_tokens"]["sum"] == 20
+    assert of(f"stats --session {mine.id}")["calls"] == nbtokens.stats(session=mine.id)["duration_s"]["count"] == 5
 
 
 def test_money_can_be_hidden(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -221,10 +221,13 @@ def test_unknown_run(path: str, rest: Rest) -> None:
 
 def test_budgets_of_kernels(rest: Rest, ledger: Ledger, script: Script) -> None:
     """The overview shows the limits of the kernels that live, with what is spent of them, and those of no other."""
-    call(cost_usd="0.3")
+    nbtokens.record(model="m-1", input_tokens=100, output_tokens=20, cost_usd="0.3")
     script("import nbtokens; nbtokens.budget(1)")
     with nbtokens.budget("0.5", per="day", warn_at="50%"), nbtokens.budget(tokens="1k"), nbtokens.budget(9, per="cell"):
         day, session = rest.get("/overview").json()["budgets"]
+        nbtokens.session().reset(datetime.now(UTC))
+        with nbtokens.budget(tokens="2k"):  # a kernel's limits are noted again
+            assert rest.get("/overview").json()["budgets"][-1]["spent_tokens"] == 0
         assert rest.get("/overview", ADAS).json()["budgets"] == []
     assert (day["period"], day["limit_usd"], day["spent_usd"], day["limit_tokens"]) == ("day", 0.5, 0.3, None)
     assert "this project" in day["name"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,20 @@ def test_the_same_answer_as_of_the_local_history(
     local = json.loads(capsys.readouterr().out)
     assert main(["--team", *words.split(), "--json"]) == 0
     assert _rounded(json.loads(capsys.readouterr().out)) == _rounded(local)
+
+
+def test_this_session_since_its_reset(shipped: Shipment, capsys: pytest.CaptureFixture[str]) -> None:
+    """The database, too, leaves out what was before a reset, but for what was recorded by hand afterwards."""
+    mine = runtime().session
+    mine.reset(datetime.now(UTC))
+    at = (mine.started_at - timedelta(days=1), mine.started_at - timedelta(seconds=1), mine.started_at)
+    records = [call(when, session=mine.id, started_at=one) for when, one in enumerate(at)]
+    shipped.keep(*records)
+    shipped.ship()
+    mine.add(records[0])
+    for words in (["stats"], ["--team", "stats"]):
+        assert main([*words, "--session", "this", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["input_tokens"] == 100 + 102
 
 
 def test_the_team_at_a_glance(shipped: Shipment, capsys: pytest.CaptureFixture[str]) -> None:
