@@ -140,7 +140,7 @@ def decode(line: bytes | memoryview) -> Record:
     return record
 
 
-def decode_array(array: bytes) -> list[Record] | None:
+def decode_array(array: bytes | bytearray) -> list[Record] | None:
     """Read an array with one record on each line; None where its lines must be read one by one."""
     try:
         records = _array_decoder.decode(array)

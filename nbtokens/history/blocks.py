@@ -22,7 +22,9 @@ class Block:
         closed: whether the array's closing bracket was met.
     """
 
-    def __init__(self, array: bytes, end: int, lines: Callable[[], Iterator[Line]], *, closed: bool = False) -> None:
+    def __init__(
+        self, array: bytearray, end: int, lines: Callable[[], Iterator[Line]], *, closed: bool = False
+    ) -> None:
         self.array = array
         self.end = end
         self.closed = closed
@@ -37,7 +39,7 @@ class Block:
 def read_blocks(file: BinaryIO, offset: int, report: Callable[[Bad], None]) -> Iterator[Block]:
     """The lines behind `offset`, up to the array's closing bracket. No lock is held.
 
-    A block is to be read, by its `array` or by its `lines`, before the next one is asked for.
+    A block that has no array is to be read before the next one is asked for: its lines tell whether there is one.
 
     Args:
         file: the file, opened without a buffer or with one.
@@ -45,47 +47,50 @@ def read_blocks(file: BinaryIO, offset: int, report: Callable[[Bad], None]) -> I
         report: told of each line that is no record, where lines are read one by one.
     """
     if offset == 0 and not in_lines(file.read(HEAD_BYTES)):
-        yield Block(b"", 0, lambda: read_records(file, 0, report))
+        yield Block(bytearray(), 0, lambda: read_records(file, 0, report))
         return
-    file.seek(offset)
-    start, held = offset, 0
-    buffer = bytearray(_SIZE)
-    while got := _more(file, buffer, held):
-        held += got
-        cut = buffer.rfind(b"\n", held - got, held) + 1
+    start, size = offset, _SIZE
+    while text := _text(file, start, size):
+        cut = text.rfind(b"\n") + 1
         if cut:
-            block = _block(buffer, cut, start, report)
+            del text[cut:]
+            block = _block(text, start, report)
             yield block
             if block.closed:
                 return
-            start, held = start + cut, held - cut
-            buffer[:held] = buffer[cut : cut + held]
-        elif held > LONGEST:
+            start, size = start + cut - 1, _SIZE
+        elif size < len(text) <= LONGEST:
+            size *= 2
+        else:
             break
-    yield Block(b"", start, lambda: read_records(file, start, report))
+    yield Block(bytearray(), start, lambda: read_records(file, start, report))
 
 
-def _more(file: BinaryIO, buffer: bytearray, held: int) -> int:
-    """Read on behind what the buffer holds; it grows where a line does not fit."""
-    if held > len(buffer) // 2:
-        buffer.extend(bytes(len(buffer)))
-    with memoryview(buffer) as view, view[held:] as rest:
-        return file.readinto(rest)  # type: ignore[attr-defined, no-any-return]
+def _text(file: BinaryIO, start: int, size: int) -> bytearray:
+    """So many bytes of the file, with room for one before them; nothing at its end."""
+    text = bytearray(1 + size)
+    file.seek(start)
+    with memoryview(text) as view, view[1:] as rest:
+        got: int = file.readinto(rest)  # type: ignore[attr-defined]
+    del text[1 + got if got else 0 :]
+    return text
 
 
-def _block(buffer: bytearray, cut: int, start: int, report: Callable[[Bad], None]) -> Block:
-    """The lines that the buffer holds up to an offset."""
-    first, last = buffer.find(b"{", 0, cut), buffer.rfind(b"}", 0, cut) + 1
-    before, behind = bytes(buffer[: max(first, 0)]), bytes(buffer[last:cut])
+def _block(text: bytearray, start: int, report: Callable[[Bad], None]) -> Block:
+    """Some lines, with room for one byte before them: their brackets are put in, for to copy them takes its time."""
+    first, last = text.find(b"{"), text.rfind(b"}") + 1
+    end, begin = start + max(last - 1, 0), start + first - 1
+    before, behind = bytes(text[1 : max(first, 1)]), bytes(text[last:])
     if start == 0:
         before = before.removeprefix(BOM).lstrip(AROUND).removeprefix(b"[")
     if first < 0 or before.strip(AROUND) or behind.strip(AROUND + b"]"):
-        text = bytes(buffer[:cut])
-        closed = text.startswith(b"]") or b"\n]" in text
-        return Block(b"", start + last, lambda: _one_by_one(text, start, report), closed=closed)
-    with memoryview(buffer) as view, view[first:last] as records:
-        array = b"".join((b"[", records, b"]"))
-    return Block(array, start + last, lambda: _one_by_one(array[1:-1], start + first, report), closed=b"]" in behind)
+        lines = bytes(text[1:])
+        closed = lines.startswith(b"]") or b"\n]" in lines
+        return Block(bytearray(), end, lambda: _one_by_one(lines, start, report), closed=closed)
+    text[last:] = b"]"
+    del text[: first - 1]
+    text[:1] = b"["
+    return Block(text, end, lambda: _one_by_one(bytes(text[1:-1]), begin, report), closed=b"]" in behind)
 
 
 def _one_by_one(text: bytes, start: int, report: Callable[[Bad], None]) -> Iterator[Line]:

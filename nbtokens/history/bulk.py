@@ -162,7 +162,7 @@ class _Lot:
         columns, ats = self._columns, self._columns["at"][order]
         counts = np.diff(starts, append=len(order)).tolist()
         whole, nothing = self._whole(), [0] * len(counts)
-        duration = np.nan_to_num(columns["duration_s"])
+        duration = _known(columns["duration_s"])
         seconds = {"duration_s": duration, "timed_s": np.where(self._timed, duration, 0.0)}
         return {
             "calls": counts,
@@ -174,9 +174,7 @@ class _Lot:
             **{
                 name: np.add.reduceat(values[order], starts).astype(np.int64).tolist() for name, values in whole.items()
             },
-            **{
-                name: np.add.reduceat(np.nan_to_num(column)[order], starts).tolist() for name, column in seconds.items()
-            },
+            **{name: np.add.reduceat(column[order], starts).tolist() for name, column in seconds.items()},
         }
 
     def _costs_of(self, order: NDArray[np.int64], starts: NDArray[np.int64], counts: list[int]) -> list[Decimal]:
@@ -189,7 +187,7 @@ class _Lot:
     def _whole(self) -> dict[str, NDArray[Any]]:
         """The whole numbers that are added up, of each call."""
         columns = self._columns
-        tokens = {name: np.nan_to_num(columns[name]) for name in _TOKENS}
+        tokens = {name: _known(columns[name]) for name in _TOKENS}
         priced = ~np.isnan(columns["cost_usd"])
         used = tokens["input_tokens"] + tokens["output_tokens"] > 0
         return {
@@ -207,12 +205,19 @@ class _Lot:
         """Take the measures of the calls that succeeded into the distributions of their model and operation."""
         pair_of_name = [pairs[one[1] or one[2], one[3]] if one[_STATUS] == "ok" else -1 for one in self._names]
         pair_of_call = np.array(pair_of_name, np.int64)[self._codes]
+        order = grouped(pair_of_call)[1][np.count_nonzero(~self._ok) :]
+        pair_of_call = pair_of_call[order]
         with np.errstate(divide="ignore", invalid="ignore"):
             speeds = np.where(self._timed, self._columns["output_tokens"] / self._columns["duration_s"], np.nan)
         for measure, spread in spreads.items():
-            values = speeds if measure == "tokens_per_second" else self._columns[measure]
-            chosen = self._ok & ~np.isnan(values)
-            spread.add(values[chosen], pair_of_call[chosen])
+            values = (speeds if measure == "tokens_per_second" else self._columns[measure])[order]
+            known = ~np.isnan(values)
+            spread.add(values[known], pair_of_call[known])
+
+
+def _known(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same with 0 for what is not known."""
+    return np.where(np.isnan(column), 0.0, column)
 
 
 def _moment(microseconds: int) -> datetime:

@@ -14,7 +14,6 @@ import gc
 from contextlib import contextmanager
 from decimal import Context, Decimal
 from itertools import islice
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -58,33 +57,33 @@ class Columns:
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self._rows = rows
-        self._table: dict[str, tuple[Any, ...]] | None = None
+        self._columns: dict[str, tuple[Any, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def values(self, name: str) -> list[Any]:
         """A field of all rows, as `Record` has it; None where it is not known."""
-        if self._table is not None:
-            return list(self._table[name])
-        return list(map(attrgetter(name), self._rows))
+        return list(self._column(name))
 
-    def turn(self) -> None:
-        """Make all columns at once: who asks for many of them has each in a third of the time."""
-        if self._rows:
-            fields = self._rows[0].__struct_fields__
-            self._table = dict(zip(fields, zip(*map(astuple, self._rows), strict=True), strict=True))
+    def _column(self, name: str) -> Sequence[Any]:
+        """A field as the rows hold it. All are made at once: that takes no more time than to make five."""
+        if self._columns is None:
+            fields = self._rows[0].__struct_fields__ if self._rows else ()
+            self._columns = dict(zip(fields, zip(*map(astuple, self._rows), strict=True), strict=True))
+        return self._columns.get(name) or [None] * len(self)
 
     def tuples(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """Some fields of each row; none of money, and not `started_at`."""
-        return map(attrgetter(*names), self._rows)
+        return zip(*map(self._column, names), strict=True)
 
     def floats(self, name: str) -> Floats:
         """A field that holds a number; NaN where it is not known."""
         values = self.values(name)
-        if values.count(None) == len(values):
-            return np.full(len(values), np.nan)
-        return np.array(values, np.float64)
+        try:
+            return np.fromiter(values, np.float64, len(values))
+        except TypeError:  # some are None, which takes longer
+            return np.array(values, np.float64)
 
     def times(self) -> NDArray[np.datetime64]:
         """When the calls began, UTC, to the microsecond."""
@@ -115,8 +114,9 @@ class Columns:
     def where(self, name: str, holds: Callable[[Any], bool]) -> Self:
         """The rows whose field is so."""
         values = self.values(name)
-        wanted = set(filter(holds, set(values)))
-        if len(wanted) == len(set(values)):
+        found = set(values)
+        wanted = set(filter(holds, found))
+        if wanted == found:
             return self
         return self.only([number for number, value in enumerate(values) if value in wanted])
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from nbtokens.history.columns import Columns
+    from nbtokens.history.blocks import Block
     from nbtokens.history.journal import Journal
 
 _CHECKPOINT_EVERY: Final = 2_000
@@ -126,7 +126,7 @@ class Counted:
         from nbtokens.history.plain import Reader  # noqa: PLC0415 - the same
 
         bulk, reader = Bulk(self.totals), Reader()
-        latest: deque[tuple[Columns, int]] = deque(maxlen=RECENT)
+        latest: deque[Block] = deque(maxlen=RECENT)  # each has a call
         with no_collection():
             for block in read_blocks(file, self.offset, self._report):
                 columns = reader.read(block)
@@ -137,23 +137,24 @@ class Counted:
                     continue
                 self.offset = block.end
                 self._since_checkpoint += len(calls)
-                latest.extend((calls, number) for number in range(len(calls))[-RECENT:])
+                if len(calls) >= RECENT:
+                    latest.clear()
+                latest.append(block)
                 for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
                     self._count(record)
             bulk.finish()
-        if latest:
-            self._remember(list(latest[-1][0].records()))
-        self._take_latest(latest)
+        self._remember(self._take_latest(latest))
 
     def _count_lines(self, lines: Iterable[Line]) -> None:
         for record, end in lines:
             self.offset = end
             self._count(record)
 
-    def _take_latest(self, latest: deque[tuple[Columns, int]]) -> None:
-        records = [calls.record(number) for calls, number in latest]
-        self.totals.recent = [*self.totals.recent, *records][-RECENT:]
+    def _take_latest(self, latest: deque[Block]) -> list[Record]:
+        calls = [line.record for block in latest for line in block.lines() if line.record.kind == "call"]
+        self.totals.recent = [*self.totals.recent, *calls][-RECENT:]
         latest.clear()
+        return calls
 
     def _count_own(self) -> None:
         """Count what this process has written right behind what is counted already, without reading it back."""

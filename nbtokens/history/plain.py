@@ -10,7 +10,6 @@ from collections import Counter
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_type_hints
 
 import msgspec
@@ -33,15 +32,20 @@ if TYPE_CHECKING:
 
 _SHORT: Final = 20
 _LONG: Final = 27
-_DIGITS: Final = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22, 23, 24, 25]
-_MARKS: Final = [4, 7, 10, 13, 16, 19, 26]
-_MARK_BYTES: Final = np.frombuffer(b"--T::.Z", np.uint8)
+_LEAST: Final = np.frombuffer(b"0000-00-00T00:00:00.000000Z", np.uint8)
+_MOST: Final = np.frombuffer(b"9999-19-39T29:59:59.999999Z", np.uint8)
+_HOUR: Final = 11
+_MOST_HOURS: Final = 23
+_WORTH: Final = np.zeros((_LONG, 2))
+"""What each digit is worth in a number for the day, and in microseconds."""
+_WORTH[[0, 1, 2, 3, 5, 6, 8, 9], 0] = 10.0 ** np.arange(7, -1, -1)
+_WORTH[[11, 12, 14, 15, 17, 18], 1] = np.multiply((36_000, 3600, 600, 60, 10, 1), 1e6)
+_WORTH[20:26, 1] = 10.0 ** np.arange(5, -1, -1)
 _CALENDAR_BEGINS: Final = np.datetime64("0001-01-01", "us")
 _EXACT_LENGTH: Final = 16
 _COMMA: Final = ord(",")
 _NEW_LINE: Final = ord("\n")
-_BETWEEN: Final = np.frombuffer(b"},\n{", np.uint8)
-_BETWEEN_AT: Final = np.arange(-2, 2)
+_BETWEEN: Final = int.from_bytes(b"},\n{", "little")
 _NULL: Final = b"null"
 _MONEY: Final = frozenset(MONEY)
 _MOST_MISSES: Final = 16
@@ -52,7 +56,6 @@ _REPEATING: Final = (
     "api", "provider", "server_address", "request_model", "model", "service_tier", "finish_reason", "usage_source",
     "status", "price_source",
 )  # fmt: skip
-_started_at: Final = attrgetter("started_at")
 _floats_decoder: Final = msgspec.json.Decoder(list[float | None])
 _amounts_decoder: Final = msgspec.json.Decoder(list[Decimal | None])
 _times_decoder: Final = msgspec.json.Decoder(list[datetime])
@@ -61,14 +64,12 @@ _times_decoder: Final = msgspec.json.Decoder(list[datetime])
 class _PlainColumns(Columns):
     """Rows as we write them. Their money is text, and their times are an array already."""
 
-    def __init__(self, rows: Sequence[Any], times: NDArray[np.datetime64]) -> None:
+    def __init__(self, rows: Sequence[Any], times: NDArray[np.datetime64] | None = None) -> None:
         super().__init__(rows)
-        self._times = times
+        self._times = _moments(self._column("started_at")) if times is None else times
         self._money: dict[str, _Money | None] = {}
 
     def values(self, name: str) -> list[Any]:
-        if not self._holds(name):
-            return [None] * len(self)
         if name == "started_at":
             return _times_decoder.decode(msgspec.json.encode(super().values(name)))
         if name in _MONEY:
@@ -144,7 +145,7 @@ class _Money:
         ends = np.flatnonzero(np.frombuffer(self.text[:-1] + b",", np.uint8) == _COMMA)
         if np.diff(ends, prepend=0).max() - 1 > _EXACT_LENGTH:
             return None
-        floats = np.nan_to_num(self.floats)
+        floats: Floats = np.where(np.isnan(self.floats), 0.0, self.floats)
         units = np.rint(floats * PICO)
         if (units > MOST_PICO).any() or (units / PICO != floats).any():
             return None
@@ -176,13 +177,13 @@ class Reader:
             rows = self._rows(block.array)
             if not _is_one_a_line(block.array, len(rows)):
                 return None
-            columns = _PlainColumns(rows, _moments(list(map(_started_at, rows))))
+            columns = _PlainColumns(rows)
             money = [columns.money(name) for name in _MONEY]
         except (*UNREADABLE, ValueError):
             return None
         return columns if all(one is None or one.is_sound() for one in money) else None
 
-    def _rows(self, array: bytes) -> list[Any]:
+    def _rows(self, array: bytearray) -> list[Any]:
         if self._decoder is not None:
             with suppress(msgspec.ValidationError):  # a new field or name, or no record
                 return self._decoder.decode(array)
@@ -251,30 +252,34 @@ def columns_in(journal: Path, wanted: AbstractSet[str] | None = None) -> Iterato
                 yield columns
 
 
-def _is_one_a_line(array: bytes, count: int) -> bool:
+def _is_one_a_line(array: bytearray, count: int) -> bool:
     """Whether lines end where records do."""
-    text = np.frombuffer(array, np.uint8)
-    ends = np.flatnonzero(text == _NEW_LINE)
-    around = text[ends[:, None] + _BETWEEN_AT]
-    return len(ends) == count - 1 and bool((around == _BETWEEN).all())
+    ends = np.flatnonzero(np.frombuffer(array, np.uint8) == _NEW_LINE)
+    fours = np.ndarray(len(array) - 3, "<u4", array, strides=1)  # those that begin at each byte
+    return len(ends) == count - 1 and bool((fours[ends - 2] == _BETWEEN).all())
 
 
-def _moments(texts: list[str]) -> NDArray[np.datetime64]:
+def _moments(texts: Sequence[str]) -> NDArray[np.datetime64]:
     """Times as we write them: `2026-11-20T09:30:00.123456Z`, or without the fraction where that is 0.
 
     Raises:
         ValueError: one of them is written in another way, or is no time.
     """
-    lengths = set(map(len, texts))
-    if lengths != {_LONG}:
-        if not lengths <= {_LONG, _SHORT}:
-            raise ValueError
-        texts = [text if len(text) == _LONG else f"{text[:-1]}.000000{text[-1]}" for text in texts]
-    joined = "".join(texts).encode()
-    bytes_of = np.frombuffer(joined, np.uint8).reshape(len(texts), _LONG)
-    if (bytes_of[:, _DIGITS] - ord("0") > 9).any() or (bytes_of[:, _MARKS] != _MARK_BYTES).any():  # noqa: PLR2004
+    joined = "".join([text if len(text) == _LONG else _with_fraction(text) for text in texts]).encode()
+    digits = np.frombuffer(joined, np.uint8).reshape(len(texts), _LONG) - _LEAST
+    if (digits > _MOST - _LEAST).any() or (digits[:, _HOUR] * 10 + digits[:, _HOUR + 1] > _MOST_HOURS).any():
         raise ValueError
-    times = np.frombuffer(joined, f"S{_LONG}").astype(f"S{_LONG - 1}").astype("datetime64[us]")
-    if (times < _CALENDAR_BEGINS).any():
+    days, microseconds = (digits @ _WORTH).T
+    begins = np.flatnonzero(np.concatenate(([True], days[1:] != days[:-1])))
+    midnights = np.frombuffer(joined, f"S{_LONG}")[begins].astype("S10").astype("datetime64[us]")
+    if (midnights < _CALENDAR_BEGINS).any():
         raise ValueError
+    times = np.repeat(midnights, np.diff(begins, append=len(days)))
+    times += microseconds.astype("timedelta64[us]")
     return times
+
+
+def _with_fraction(text: str) -> str:
+    if len(text) != _SHORT:
+        raise ValueError
+    return f"{text[:-1]}.000000{text[-1]}"

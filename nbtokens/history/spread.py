@@ -32,13 +32,13 @@ class Spread:
         self._buckets: list[tuple[Whole, Whole]] = []
 
     def add(self, values: Floats, groups: Whole) -> None:
-        """Take values in, each with the number of its group."""
+        """Take values in, each with the number of its group; those of a group lie together."""
         if not len(values):
             return
-        numbers, order, starts = grouped(groups)
-        values, groups = np.minimum(values[order], GREATEST), groups[order]
+        starts = _begins(groups)
+        values = np.minimum(values, GREATEST)
         positive = values > 0
-        self._groups.append(numbers)
+        self._groups.append(groups[starts])
         self._figures.append(
             (
                 np.diff(starts, append=len(values)),
@@ -78,8 +78,13 @@ def grouped(keys: Whole) -> tuple[Whole, Whole, Whole]:
     small = int(keys.max()) - int(low) < _SHORT  # sorting short integers takes a tenth of the time
     order = np.argsort((keys - low).astype(np.uint16) if small else keys, kind="stable")
     ordered = keys[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    starts = _begins(ordered)
     return ordered[starts], order, starts
+
+
+def _begins(ordered: Whole) -> Whole:
+    """Where each run of equal keys begins."""
+    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
 
 
 def _counted(groups: Whole, buckets: Whole) -> tuple[Whole, Whole]:

@@ -43,7 +43,6 @@ def frame_of_columns(lots: Iterable[Columns]) -> pd.DataFrame:
     columns = [(name, _column(name)) for name in FIELDS]
     with no_collection():
         for lot in lots:
-            lot.turn()
             for name, column in columns:
                 column.take(lot, name)
     frame = pd.DataFrame({name: column.series() for name, column in columns})
