@@ -13,3 +13,7 @@ class ConfigError(NbtokensError):
 
 class HistoryError(NbtokensError):
     """The usage history can't be read or written as asked."""
+
+
+class DatabaseAwayError(NbtokensError):
+    """The team's database can't be reached, or went away."""

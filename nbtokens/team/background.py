@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.errors import ConfigError, NbtokensError
+from nbtokens.errors import ConfigError, DatabaseAwayError, NbtokensError
 from nbtokens.guard import guarded
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 EVERY: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+_LONGER: Final = 2
 
 
 class Background:
     """Ships every second what is new; after a failure it waits longer each time, a minute at most.
+
+    What is known of budgets is looked after meanwhile at the usual interval, whatever became of the rows.
 
     Args:
         tell: says something to the user, each sentence once.
@@ -64,20 +68,33 @@ class Background:
         self._done.set()
 
     def _ship_until_stopped(self, shipper: Shipper) -> None:
-        pause = EVERY
+        """Budgets are asked for all the time; when the database answers again, what waited is sent at once."""
+        pause, due, away = EVERY, 0.0, False
         while True:
-            last = self._stop.is_set()
-            try:
-                shipper.ship()
-                pause = EVERY
-            except NbtokensError:  # the doctor tells of it
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            except OSError:  # the folder can't be written
-                pause = _LONGEST_PAUSE
+            last, was_away = self._stop.is_set(), away
+            away = _is_away(shipper, was_away)
+            if last or (was_away and not away) or time.monotonic() >= due:
+                try:
+                    shipper.ship()
+                    pause = EVERY
+                except NbtokensError as error:  # the doctor tells of it
+                    away = away or isinstance(error, DatabaseAwayError)
+                    pause = min(pause * _LONGER, _LONGEST_PAUSE)
+                except OSError:  # the folder can't be written
+                    pause = _LONGEST_PAUSE
+                due = time.monotonic() + pause
             if last:
                 return
-            self._asked.wait(pause)
+            self._asked.wait(EVERY)
             self._asked.clear()
+
+
+def _is_away(shipper: Shipper, was_away: bool) -> bool:  # noqa: FBT001 - what was known before
+    """Whether the database is away, as far as it was time to ask."""
+    try:
+        return not shipper.look() and was_away
+    except NbtokensError:
+        return True
 
 
 def _shipper(config: Config, journal: Journal, known: Known) -> Shipper:

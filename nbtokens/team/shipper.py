@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from nbtokens.errors import NbtokensError
+from nbtokens.errors import DatabaseAwayError, NbtokensError
 from nbtokens.folder import make_folder
 from nbtokens.history.archive import Archive, marker_of
 from nbtokens.history.file_lock import LockedFile
@@ -78,7 +78,8 @@ class Shipper:
         """Send everything that has not been sent; False where another process is at it.
 
         Raises:
-            NbtokensError: the database can't be reached or will not take it. What was sent stays sent.
+            DatabaseAwayError: the database can't be reached. What was sent stays sent.
+            NbtokensError: it will not take it.
         """
         mine = self._journal.identity() is not None and self._lock.acquire(0) is not None
         if mine:
@@ -86,8 +87,18 @@ class Shipper:
                 self._ship()
             finally:
                 self._lock.release()
-        self._look()
         return mine
+
+    def look(self) -> bool:
+        """Ask for the budgets, if it is time, between batches too, of which there may be many; whether it was.
+
+        Raises:
+            NbtokensError: the database does not answer.
+        """
+        try:
+            return self._watch is not None and self._watch.look()
+        except SQLAlchemyError as error:
+            raise NbtokensError(_why(error)) from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -105,18 +116,10 @@ class Shipper:
             self._is_ready = False
             progress.problem = _why(error)
             progress.save(self._folder)
-            raise NbtokensError(progress.problem) from error
+            raise (DatabaseAwayError if _is_away(error) else NbtokensError)(progress.problem) from error
         if progress.problem is not None:
             progress.problem = None
             progress.save(self._folder)
-
-    def _look(self) -> None:
-        """Ask for the budgets, if it is time; between batches too, of which there may be many."""
-        try:
-            if self._watch is not None:
-                self._watch.look()
-        except SQLAlchemyError as error:
-            raise NbtokensError(_why(error)) from error
 
     def _make_ready(self) -> None:
         if not self._is_ready:
@@ -146,7 +149,7 @@ class Shipper:
             progress.refused += refused
             progress.shipped_at = datetime.now(UTC).isoformat(timespec="seconds")
             progress.save(self._folder)
-            self._look()
+            self.look()
         self._reconcile(progress)
         return True
 
@@ -214,6 +217,11 @@ def _is_of_the_values(error: StatementError) -> bool:
     if isinstance(error, IntegrityError):
         return False
     return isinstance(error, DataError) or not isinstance(error, DBAPIError)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the server could not be reached, or went away: what was to be done has no part in it."""
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or error.statement is None)
 
 
 def _why(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nbtokens.shared_budgets import Known
 
 EVERY: Final = 2.0
+_SOONEST: Final = 0.5
 _WITH_BUDGETS: Final = "0002"
 
 
@@ -31,19 +33,20 @@ class Watch:
         self._due = 0.0
         self._is_there = False
 
-    def look(self) -> None:
-        """Ask, if it is time.
+    def look(self) -> bool:
+        """Ask, if it is time; whether it was.
 
         Raises:
             SQLAlchemyError: the database does not answer.
         """
         now = time.monotonic()
         if now < self._due:
-            return
+            return False
+        self._due = now + EVERY * random.uniform(_SOONEST, 1)  # noqa: S311 - not all who lost the database at once
         with self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
             self._is_there = self._is_there or (version_of(connection) or "") >= _WITH_BUDGETS
             if self._is_there:
                 refresh(connection, self._known)
-        self._due = now + EVERY
+        return True

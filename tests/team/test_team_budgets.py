@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -27,8 +28,10 @@ from nbtokens.context import Place
 from nbtokens.limits import Amounts, Limit
 from nbtokens.runtime import runtime
 from nbtokens.shared_budgets import Known, Standing
+from nbtokens.team import background
 from nbtokens.team.database import open_database
 from nbtokens.team.history import open_team
+from nbtokens.team.progress import Progress
 
 if TYPE_CHECKING:
     from databases import PostgreSQL
@@ -167,6 +170,33 @@ def test_the_database_goes_away(
     assert later.standings == ()
 
 
+def test_the_database_comes_back(
+    own_cluster: PostgreSQL, priced: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Budgets are asked for as ever, and rows sent, once it answers: however long the pause between attempts was."""
+    monkeypatch.setattr(background, "_LONGER", 10_000)
+    monkeypatch.setattr(background, "_LONGEST_PAUSE", 10_000.0)
+    url = own_cluster.make_database("back")
+    monkeypatch.setenv("NBTOKENS_DATABASE", url)
+    with_budget(url, Limit(Decimal(10), per="day", scope="user", name="ada"))
+    nbtokens.enable()
+    known = runtime().budgets.team
+    wait_until(lambda: bool(known.standings))
+    own_cluster.kill()
+    assert ask(priced) == 200
+    assert len(known.unseen()) == 1
+    wait_until(lambda: "refused" in _problem())  # from here on rows wait for hours, if for nothing else
+    own_cluster.start()
+    with_budget(url, Limit(Decimal(20), per="day", scope="user", name="ada"))
+    wait_until(lambda: known.standings[0].limit.cost_usd == 20)
+    wait_until(lambda: known.standings[0].spent.cost_usd == 1)
+    assert not known.unseen()
+
+
+def _problem() -> str:
+    return Progress.load(Path(".metrics"), os.environ["NBTOKENS_DATABASE"]).problem or ""
+
+
 _KERNEL: Final = """
 import json, sys, time
 import httpx
@@ -176,10 +206,11 @@ from nbtokens.team.watch import Watch
 
 looks = []
 def noted(self, look=Watch.look):
-    began, due = time.time(), self._due
-    look(self)
-    if self._due != due:
+    began = time.time()
+    asked = look(self)
+    if asked:
         looks.append((began, time.time()))
+    return asked
 Watch.look = noted
 
 nbtokens.enable()
