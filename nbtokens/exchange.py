@@ -96,23 +96,10 @@ class Exchange(msgspec.Struct, eq=False, weakref=True):
 
 _MOST_NAMES: Final = 4096
 _seen_names: Final[dict[str | bytes, str | None]] = {}
-_seen_raw: Final[set[bytes]] = set()
-_kept_raw: Final[dict[bytes, str]] = {}
 
 
-def kept_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers of `KEPT_HEADERS` among raw name-value pairs, names in lower case.
-
-    A dozen headers come with every answer, and one or two of them are kept: no line of Python goes over the others.
-    """
-    pairs = dict(raw)
-    if not _seen_raw.issuperset(pairs):
-        _see_raw(pairs)
-    return {_kept_raw[name]: pairs[name].decode("latin-1") for name in _kept_raw.keys() & pairs.keys()}
-
-
-def kept_text(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
-    """The same of clients that hand out their headers as text."""
+def kept_headers(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
+    """The headers of `KEPT_HEADERS` among name-value pairs, as raw bytes or as text, names in lower case."""
     kept: dict[str, str] = {}
     for name, value in pairs:
         try:
@@ -122,15 +109,6 @@ def kept_text(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str
         if wanted is not None:
             kept[wanted] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     return kept
-
-
-def _see_raw(names: Iterable[bytes]) -> None:
-    if len(_seen_raw) >= _MOST_NAMES:
-        _seen_raw.clear()
-    for name in names:  # first what is kept: another thread that finds a name seen will look for it there
-        if name.lower() in KEPT_HEADERS:
-            _kept_raw[name] = KEPT_HEADERS[name.lower()]
-        _seen_raw.add(name)
 
 
 def _see(name: str | bytes) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.exchange import Exchange, Observer, kept_headers, kept_text
+from nbtokens.exchange import Exchange, Observer, kept_headers
 from nbtokens.transports.address import address, asks_for_a_stream, bytes_of
 from nbtokens.transports.aiohttp_tee import teeing
 from nbtokens.transports.attempt import observed_async
@@ -57,7 +57,7 @@ class AiohttpHook:
             method,
             where,
             request_body=body,
-            request_headers=kept_text(session._prepare_headers(options.get("headers")).items()),  # noqa: SLF001
+            request_headers=kept_headers(session._prepare_headers(options.get("headers")).items()),  # noqa: SLF001
             streamed=asks_for_a_stream(where, body),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbtokens.exchange import Exchange, Observer, kept_text
+from nbtokens.exchange import Exchange, Observer, kept_headers
 from nbtokens.transports.address import address_of, bytes_of
 from nbtokens.transports.attempt import observed
 from nbtokens.transports.decoding import decoded
@@ -40,7 +40,7 @@ class BotocoreHook:
             request.method,
             address,
             request_body=bytes_of(request.body),
-            request_headers=kept_text(request.headers.items()),
+            request_headers=kept_headers(request.headers.items()),
             streamed=bool(request.stream_output),
         )
 
@@ -48,7 +48,7 @@ class BotocoreHook:
         """The body was read where the operation's output is a document; where it is a stream, it is teed."""
         exchange = attempt.exchange
         exchange.status = response.status_code
-        exchange.response_headers = kept_text(response.headers.items())
+        exchange.response_headers = kept_headers(response.headers.items())
         body = response._content  # noqa: SLF001 - `content` would read the stream
         if body is None:
             tee(response.raw, attempt.reading())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.exchange import CachedAnswer, Exchange, Observer, kept_text
+from nbtokens.exchange import CachedAnswer, Exchange, Observer, kept_headers
 from nbtokens.guard import guarded
 from nbtokens.transports.address import address_of, bytes_of
 from nbtokens.transports.patch import Target
@@ -139,10 +139,10 @@ class _CacheHook:
                 request.method,
                 address,
                 request_body=bytes_of(request.body),
-                request_headers=kept_text(request.headers.items()),
+                request_headers=kept_headers(request.headers.items()),
                 started_at=time() - elapsed,
                 status=response.status_code,
-                response_headers=kept_text(response.headers.items()),
+                response_headers=kept_headers(response.headers.items()),
                 body=response.content,
                 duration=elapsed,
                 from_cache=True,

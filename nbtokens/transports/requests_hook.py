@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbtokens.exchange import Exchange, Observer, kept_text
+from nbtokens.exchange import Exchange, Observer, kept_headers
 from nbtokens.transports.address import address_of, bytes_of
 from nbtokens.transports.attempt import observed
 from nbtokens.transports.cached import FROM_CACHE_HEADER
@@ -39,7 +39,7 @@ class RequestsHook:
             method,
             address,
             request_body=bytes_of(request.body),
-            request_headers=kept_text(request.headers.items()),
+            request_headers=kept_headers(request.headers.items()),
             streamed=bool(options.get("stream", session.stream)),
         )
 
@@ -47,7 +47,7 @@ class RequestsHook:
         """The body was read if the caller wants no stream, or by a hook of the user's; else it is teed."""
         exchange = attempt.exchange
         exchange.status = response.status_code
-        exchange.response_headers = kept_text(response.headers.items())
+        exchange.response_headers = kept_headers(response.headers.items())
         exchange.from_cache = response.headers.get(FROM_CACHE_HEADER) == "true"
         if response._content_consumed:  # noqa: SLF001 - `content` would read the stream
             attempt.whole(response.content or b"")

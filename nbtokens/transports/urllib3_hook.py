@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nbtokens.context import is_observed
-from nbtokens.exchange import Exchange, Observer, kept_text
+from nbtokens.exchange import Exchange, Observer, kept_headers
 from nbtokens.guard import guarded
 from nbtokens.transports.address import address, address_of, asks_for_a_stream, bytes_of
 from nbtokens.transports.attempt import current, observed
@@ -64,7 +64,7 @@ class Urllib3Hook:
             method,
             where,
             request_body=sent,
-            request_headers=kept_text((headers or opener.headers or {}).items()),
+            request_headers=kept_headers((headers or opener.headers or {}).items()),
             streamed=options.get("preload_content") is False and asks_for_a_stream(where, sent),
         )
 
@@ -72,7 +72,7 @@ class Urllib3Hook:
         """The body was read, unless the caller wants to do that; then it is teed."""
         exchange = attempt.exchange
         exchange.status = response.status
-        exchange.response_headers = kept_text(response.headers.items())
+        exchange.response_headers = kept_headers(response.headers.items())
         body = response._body  # noqa: SLF001 - `data` would read the stream
         if body is None:
             tee(response, attempt.reading())
