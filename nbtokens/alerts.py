@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from nbtokens.amounts import count, seconds, usd
+from nbtokens.decimals import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ class Alerts:
         self._of_operations: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._told: set[tuple[str, str]] = set()
 
+    @exactly
     def check(self, record: Record) -> None:
         """A record was kept."""
         for alert in self._passed(record):

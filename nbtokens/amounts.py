@@ -6,6 +6,8 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from nbtokens.decimals import exactly
+
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
@@ -17,6 +19,7 @@ _SMALL: Final = 10
 _LEAST_FOR_FOUR_DECIMALS: Final = 0.001
 
 
+@exactly
 def usd(amount: Decimal | float | None) -> str:
     """Money: `$12.35`, `$0.0123`, `$0.0000042`; four decimals under $10, two significant digits under $0.001."""
     if amount is None:

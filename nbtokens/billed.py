@@ -6,10 +6,12 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from nbtokens.decimals import exactly
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TICKS: Final = Decimal(10) ** 10
+_TICKS: Final = Decimal(10_000_000_000)
 COST_AT: Final[dict[str, tuple[tuple[str, ...], Decimal]]] = {
     "openrouter": (("cost",), Decimal(1)),  # https://openrouter.ai/docs/use-cases/usage-accounting
     "perplexity": (("cost", "total_cost"), Decimal(1)),  # https://docs.perplexity.ai/api-reference
@@ -21,6 +23,7 @@ _NO_BILL: Final = 10**9
 """USD; nobody bills that for one call."""
 
 
+@exactly
 def own_cost(provider: str | None, usage: Mapping[str, Any] | None) -> Decimal | None:
     """What the provider itself says that the call costs, in USD; None where it doesn't."""
     if usage is None or provider not in COST_AT:

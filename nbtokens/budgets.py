@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from nbtokens.alerts import NO_BOUNDS, Alerts
+from nbtokens.decimals import exactly
 from nbtokens.guard import guarded
 from nbtokens.history.totals import Sums
 from nbtokens.limits import Amounts, BudgetExceeded, Limit
@@ -95,6 +96,7 @@ class Budgets:
         """Take a limit away; all of them by default."""
         self.limits = [] if limit is None else [one for one in self.limits if one is not limit]
 
+    @exactly
     def begin(self, exchange: Exchange) -> float:
         """A request is about to be sent: put its estimate aside.
 
@@ -133,6 +135,7 @@ class Budgets:
             with self._lock:
                 self._take_in()
 
+    @exactly
     def spent(self, limit: Limit, place: Place | None = None) -> Amounts:
         """What is used of a limit by now, without the calls in flight."""
         if limit.scope is not None:
@@ -152,6 +155,7 @@ class Budgets:
         start = datetime.now(UTC).strftime("%Y-%m-%d" if limit.per == "day" else "%Y-%m")
         return self._store().view(lambda totals: _of(_where(totals, day=start)))
 
+    @exactly
     def share_used(self, limit: Limit, place: Place | None = None) -> float:
         """How much of a limit is used by now, as a share of it: 0.82 is 82 %."""
         return _share(limit, self.spent(limit, place))

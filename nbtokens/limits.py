@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from nbtokens.amounts import count, usd
+from nbtokens.decimals import exactly
 from nbtokens.errors import ConfigError
 
 Period: TypeAlias = Literal["session", "day", "month", "cell", "notebook", "minute"]
@@ -123,6 +124,7 @@ def _money(limit: Limit, spent: Amounts) -> str:
     return f"{usd(spent.cost_usd)} of {usd(limit.cost_usd)}"
 
 
+@exactly
 def make_limit(  # noqa: PLR0913 - the fields of a limit, as a user writes them
     cost_usd: Decimal | float | str | None = None,
     *,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.billed import COST_AT, own_cost, plain_names
+from nbtokens.decimals import exactly
 from nbtokens.order import NOT_YET, UNPRICED, Order, Price
 from nbtokens.rates import Rates
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _ZERO: Final = Decimal(0)
 _MILLION: Final = Decimal(1_000_000)
 _SECONDS_PER_HOUR: Final = Decimal(3600)
+_LEAST_RENT: Final = Decimal("1e-12")
+"""USD; the rent of a second may have no end of digits, and sums of amounts are to be exact."""
 
 # OpenTelemetry's provider names -> genai-prices' own.
 _GENAI_IDS: Final = {
@@ -77,6 +80,7 @@ class PriceBook:
         data = self._snapshot.providers if self._snapshot is not None else []
         return sorted({*self._settings.prices, *(model.id for provider in data for model in provider.models)})
 
+    @exactly
     def price(self, order: Order) -> Price:  # noqa: PLR0911 - one for each of the ways to a price
         """What the call costs. Never raises for an unknown model, host or shape of usage: that is unpriced."""
         provider = order.provider
@@ -102,6 +106,7 @@ class PriceBook:
             return _by_user(self._settings.fallback_price, order, "user: fallback_price")
         return UNPRICED
 
+    @exactly
     def _load(self) -> None:
         try:
             import genai_prices  # noqa: PLC0415 - a few tenths of a second, off the caller's path
@@ -231,7 +236,8 @@ def _by_user(said: UserPrice, order: Order, source: str) -> Price:
     out = (usage.output_tokens or 0) * said.output_per_mtok / _MILLION
     if said.per_hour is None:
         return Price(into, out, None, into + out, source)
-    rent = Decimal(str(order.duration or 0)) * said.per_hour / _SECONDS_PER_HOUR
+    seconds = Decimal(repr(round(order.duration or 0.0, 6)))  # as it is recorded, so that repricing says the same
+    rent = (seconds * said.per_hour / _SECONDS_PER_HOUR).quantize(_LEAST_RENT)
     return Price(into, out, rent, into + out + rent, source)
 
 

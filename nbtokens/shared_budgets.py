@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from nbtokens.decimals import exactly
 from nbtokens.guard import guarded
 from nbtokens.history.checkpoint import replace_file
 from nbtokens.limits import Amounts, Limit
@@ -113,6 +114,7 @@ class Known:
             own = (used for whose, used in self._own.items() if whose.day >= since and _is_of(limit, whose))
             return sum(own, next(known, _NOTHING))
 
+    @exactly
     def count(self, record: Record) -> None:
         """A call of this process was recorded."""
         if self._folder is None or record.kind != "call":

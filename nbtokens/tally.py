@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from nbtokens.decimals import exactly
 from nbtokens.history.totals import Sums
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Tally:
         """The latest calls, at most 200."""
         _tallies.add(self)
 
+    @exactly
     def add(self, record: Record) -> None:
         """Take one more record in."""
         with self._lock:
             self._sums.add(record)
             self.records.append(record)
 
+    @exactly
     def amend(self, before: Record, after: Record) -> None:
         """A record that was taken in has another price now."""
         with self._lock:
@@ -44,6 +47,7 @@ class Tally:
             self.records.extend(kept)
 
     @property
+    @exactly
     def sums(self) -> Sums:
         """The figures as they are now."""
         with self._lock:

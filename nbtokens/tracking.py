@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 from nbtokens.amounts import count, speed, usd
 from nbtokens.context import current_place, pop_operation, push_operation
+from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
 from nbtokens.guard import guarded
 from nbtokens.limits import Amounts, BudgetExceeded
@@ -39,6 +40,7 @@ class Step:
         """A call is about to be sent, and a limit was asked about it with this estimate; the latest is kept."""
         self.expected = used
 
+    @exactly
     def add(self, record: Record) -> None:
         """Take a call in."""
         if record.kind != "call":
@@ -48,6 +50,7 @@ class Step:
             self.cost += record.cost_usd or 0
             self.unpriced += record.cost_usd is None and record.status == "ok"
 
+    @exactly
     def amend(self, before: Record, after: Record) -> None:
         """A call that was taken in has another price now."""
         with self._lock:
@@ -127,6 +130,7 @@ class Track(Tally, Generic[T]):
 
         return tqdm(total=self._total, desc=self._desc, bar_format=_FORMAT.format(text=self.text(0)))
 
+    @exactly
     def text(self, done: int, *, end: bool = False) -> str:
         """What stands behind the bar: cost so far and expected, speed, calls, failures.
 
@@ -146,6 +150,7 @@ class Track(Tally, Generic[T]):
         said = ", ".join(parts) + (f" ({self.stopped})" if end and self.stopped else "")
         return hide_money(said) if hiding.on else said
 
+    @exactly
     def reason_to_stop(self) -> str | None:
         """Why the next row should not begin: it would pass a budget, if it costs what rows have cost on average.
 

@@ -10,6 +10,7 @@ from nbtokens.analysis.scores import averages, scores_of
 from nbtokens.analysis.selection import fields_of, in_totals
 from nbtokens.analysis.token_stats import stats_of_totals
 from nbtokens.analysis.what_if import alike
+from nbtokens.decimals import exactly
 from nbtokens.history.totals import Sums, Totals
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class History:
 
         return validate(self.columns(which, FIELDS), name)
 
+    @exactly
     def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
         """The statistics of what is selected, read from as little as they need."""
         totals = self.totals_of(which) if all(in_totals(one) for one in by) else None
@@ -139,6 +141,7 @@ class History:
         """Sums and, if asked for, distributions of what is selected; None where only the records can tell."""
         return self.totals if which.everything else None
 
+    @exactly
     def frame(self) -> pd.DataFrame:
         """The records as a DataFrame: one row a record, the columns of docs/record.md."""
         from nbtokens.reports.frame import frame_of_columns  # noqa: PLC0415 - pandas only where it is asked for
@@ -185,6 +188,7 @@ class Session:
         if len(self._new) >= _FOLD_AT:
             self.fold()
 
+    @exactly
     def amend(self, before: Record, after: Record) -> None:
         """A record that was counted already has another price."""
         with self._lock:
@@ -245,6 +249,7 @@ class Session:
             record.started_at >= self.started_at or record.id in self._of_earlier_times
         )
 
+    @exactly
     def frame(self) -> pd.DataFrame:
         """The records as a DataFrame: one row a record, the columns of docs/record.md."""
         from nbtokens.reports.frame import frame_of  # noqa: PLC0415 - pandas only where it is asked for
@@ -264,6 +269,7 @@ class Session:
         with self._lock:
             self._take_new()
 
+    @exactly
     def _take_new(self) -> None:
         while self._new:
             self._totals.add(self._new.popleft())

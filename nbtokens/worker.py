@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens import context
+from nbtokens.decimals import exactly
 from nbtokens.guard import guarded
 from nbtokens.runtime import runtime
 from nbtokens.workers.carried import Carried, Parcel, place_of, reduced
@@ -65,6 +66,7 @@ def take_up(function: Callable[..., Any], parcel: bytes, *, delivers: bool = Fal
     return function
 
 
+@exactly
 def receive(value: Any, parcel: bytes) -> Any:  # noqa: ANN401 - a result
     """A result has come home, with the records of its calls: those who count here are told. Returns the result."""
     with guarded:

@@ -13,6 +13,7 @@ from nbtokens.before.counting import Counter, counted
 from nbtokens.before.rows import rows_of
 from nbtokens.before.seen import seen_of
 from nbtokens.call import Usage
+from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
 from nbtokens.model_facts import facts_of
 from nbtokens.order import Order
@@ -208,6 +209,7 @@ def _check(low: float, high: float) -> None:
         raise NbtokensError(f"output is {low} to {high}; give tokens for each answer, as 200, or as (100, 400)")
 
 
+@exactly
 def _cost(
     tokens: Counted, written: float, scale: float, model: str, provider: str | None
 ) -> tuple[Decimal | None, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nbtokens.decimals import exactly
 from nbtokens.history.totals import Measures, Sums
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Seen(NamedTuple):
     embeds: bool
 
 
+@exactly
 def seen_of(totals: Totals, model: str, operation: str | None) -> Seen:
     """What some totals hold of a model, under its own name or with the date of its version behind it.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import NOT_KNOWN, count, seconds, speed, usd
 from nbtokens.before.estimate import CHARACTERS_OFF, NEAREST_OFF
+from nbtokens.decimals import exactly
 from nbtokens.reports.report import Part, Report, Table
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _PERCENTILES: Final = (50, 95, 100)
 
 
+@exactly
 def estimate_report(one: Estimate) -> Report:
     """The report of an estimate."""
     sent = one.rows - one.empty_rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
 import msgspec
 
+from nbtokens.decimals import exactly
 from nbtokens.errors import HistoryError
 from nbtokens.history.checkpoint import sync_folder
 from nbtokens.record import FIELDS, Record
@@ -118,6 +119,7 @@ def read(path: Path, kinds: Iterable[str] | None = None, ids: Iterable[str] | No
         raise HistoryError(f"{path} can't be read ({error}). Take it from a backup, or move it away.") from error
 
 
+@exactly
 def _table(rows: list[Row]) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [getattr(record, name) for record, _ in rows] for name in FIELDS}
     extras = [dict(unknown) for _, unknown in rows]
@@ -132,6 +134,7 @@ def _table(rows: list[Row]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
+@exactly
 def _row(row: dict[str, Any]) -> Row:
     unknown = msgspec.json.decode(row.pop(EXTRA) or "{}")
     for name in _OBJECTS:

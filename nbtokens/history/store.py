@@ -9,6 +9,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from nbtokens.decimals import exactly
 from nbtokens.errors import HistoryError
 from nbtokens.history.archive import Archive
 from nbtokens.history.checkpoint import CHECKPOINT_NAME, replace_file
@@ -99,6 +100,7 @@ class Store:
         """How many records wait in memory for the file."""
         return len(self._waiting)
 
+    @exactly
     def view(self, look: Callable[[Totals], T]) -> T:
         """What `look` makes of the totals over every record: the file's, other processes' too, and those that wait.
 
@@ -159,9 +161,11 @@ class Store:
         for columns in itertools.chain(columns_of(self.archive.rows()), columns_in(self.journal.path, wanted)):
             for written in columns.values("id") if waiting else ():
                 waiting.pop(written, None)
-            yield columns.where("kind", _is_row).fold(amended)
-        for columns in columns_of(waiting.values()):
-            yield columns.where("kind", _is_row).fold(amended)
+            rows = columns.where("kind", _is_row)
+            if rows:
+                yield rows.fold(amended)
+        for columns in columns_of(record for record in waiting.values() if _is_row(record.kind)):
+            yield columns.fold(amended)
 
     def amendments(self) -> dict[str | None, Record]:
         """The last amendment of each record that has one."""
@@ -184,6 +188,7 @@ class Store:
             return True
         return False
 
+    @exactly
     def checkpoint(self, *, force: bool = False) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
         if self._keep_days is not None and not force:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import msgspec
 
+from nbtokens.decimals import exactly
 from nbtokens.history.sums import (
     MEASURES,
     Dimension,
@@ -50,6 +51,7 @@ class Totals:
         self.recent: list[Record] = []
 
     @property
+    @exactly
     def rows(self) -> dict[Key, Sums]:
         """The sums of each key."""
         if self._kept_rows is not None:
@@ -60,6 +62,7 @@ class Totals:
         return self._rows
 
     @property
+    @exactly
     def measures(self) -> dict[Pair, Measures]:
         """The distributions of each model and operation."""
         if self._kept_measures is not None:
@@ -118,6 +121,7 @@ class Totals:
                     measures.cost_usd.add(after.cost_usd)
         self.recent = [after if one.id == after.id else one for one in self.recent]
 
+    @exactly
     def __add__(self, other: Totals) -> Totals:
         """The totals of both sets of records."""
         both = self.copied()
@@ -143,6 +147,7 @@ class Totals:
         copy.recent = list(self.recent)
         return copy
 
+    @exactly
     def sums(self) -> Sums:
         """Everything in one."""
         if self._every is None:
@@ -152,6 +157,7 @@ class Totals:
             self._every = every
         return copied(self._every)
 
+    @exactly
     def by(self, dimension: Dimension) -> dict[str | None, Sums]:
         """Sums for each value of a dimension, the dearest first, then those with the most tokens."""
         groups = self._by(dimension)
@@ -162,6 +168,7 @@ class Totals:
         """On how many days there were calls."""
         return sum(1 for sums in self._by("day").values() if sums.calls)
 
+    @exactly
     def stats(self, model: str | None = None, operation: str | None = None) -> dict[str, dict[str, Any]]:
         """For each measure of the calls that succeeded: count, avg, min, max, p50, p95, p99, sum.
 
@@ -178,6 +185,7 @@ class Totals:
                     every.merge(measures)
         return {name: getattr(every, name).summary() for name in MEASURES}
 
+    @exactly
     def to_plain(self) -> TotalsData:
         """The same as plain data, for a checkpoint."""
         groups = {dimension: list(self._by(dimension).items()) for dimension in _KEPT_GROUPS}

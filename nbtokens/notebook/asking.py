@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from IPython.core.error import UsageError
 
 from nbtokens.chores import CHORES
+from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
 from nbtokens.questions import QUESTIONS
 from nbtokens.questions.asking import Helped, parse, words_parser
@@ -27,6 +28,7 @@ _OF_SESSIONS: Final = ("check", "cost", "scores", "stats", "validate", "whatif")
 """The questions that may be asked of one session."""
 
 
+@exactly
 def ask(line: str, others: Iterable[str], history: History, presented: Callable[[Report], Report]) -> Report | None:
     """Answer what a line asks, or do it; with `--format`, by printing it in that way.
 

@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from nbtokens.budget import note
+from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
 from nbtokens.notebook.budget_magic import run_budget
 from nbtokens.notebook.cell_options import CellOptions, read_cell_options
@@ -123,7 +124,7 @@ class TokensMagics(Magics):
             from nbtokens.notebook.asking import ask  # noqa: PLC0415 - what answers questions is loaded when one is asked
 
             return ask(line, filter(None, self._commands), self._runtime.history, self._extension.presented)
-        return self._extension.presented(command(arguments))
+        return self._extension.presented(exactly(command)(arguments))
 
     def _overview(self, _: list[str]) -> Report:
         return overview(self._extension.cells.last_with_calls, self._runtime.session, self._runtime.history)

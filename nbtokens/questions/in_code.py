@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nbtokens.analysis.selection import Selection, point_in_time
 from nbtokens.analysis.token_stats import stats_of_totals
+from nbtokens.decimals import exactly
 from nbtokens.questions.selecting import of_session
 from nbtokens.questions.stats import USUAL, stats_of
 from nbtokens.reports.token_usage import usage_report
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 When: TypeAlias = str | datetime | timedelta
 
 
+@exactly
 def stats(
     by: str | None, since: When | None, until: When | None, only: dict[str, Any]
 ) -> Summaries | dict[str | None, Summaries]:
@@ -33,6 +35,7 @@ def stats(
     return {name: group.summaries for name, group in found.by[by].items()}
 
 
+@exactly
 def session_report(*, detailed: bool) -> Report:
     """The token usage report of this process's calls."""
     now = runtime()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nbtokens.amounts import count
+from nbtokens.decimals import exactly
 from nbtokens.history.totals import Sums
 from nbtokens.reports.figures import cost_of
 from nbtokens.reports.report import Part, Report, Table
@@ -60,6 +61,7 @@ class CellUse:
             self.identical.add(record)
 
 
+@exactly
 def by_cell(records: Iterable[Record], wanted: Callable[[Record], bool]) -> list[CellUse]:
     """The cells that made calls, the dearest first, then those with the most tokens.
 
@@ -86,6 +88,7 @@ def by_cell(records: Iterable[Record], wanted: Callable[[Record], bool]) -> list
     return sorted(cells.values(), key=lambda use: (-use.sums.cost_usd, -use.sums.total_tokens))
 
 
+@exactly
 def cells_report(uses: list[CellUse], code: Mapping[str, str], where: str) -> Report:
     """The cells as a table.
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count, local_time, speed
+from nbtokens.decimals import exactly
 from nbtokens.reports.figures import FIGURE_COLUMNS, by_table, cost_of, figures
 from nbtokens.reports.hidden import hide_money, without_money
 from nbtokens.reports.html import NO_MATH, html
@@ -91,6 +92,7 @@ class Live:
         return f"{calls} in flight" + (f" · {speed(self.speed)} now" if self.speed is not None else "")
 
 
+@exactly
 def live(  # noqa: PLR0913 - one for each thing that is shown
     session: Session,
     history: History,

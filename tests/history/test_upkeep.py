@@ -97,6 +97,16 @@ def test_archived_months_are_still_seen(
     assert main(["verify"]) == 0
 
 
+def test_all_is_archived(months: list[Record], ledger: Ledger) -> None:
+    """Where nothing is left in the file, DataFrames and questions have the archive; without that, they are empty."""
+    main(["archive", "--before", "2999-01"])
+    assert len(History(_read(ledger)).frame()) == 30
+    assert main(["stats", "--by", "session"]) == main(["cost"]) == 0
+    main(["forget", "--since", "2000-01", "--yes"])
+    assert len(History(_read(ledger)).frame()) == 0
+    assert main(["stats", "--by", "session"]) == main(["cost"]) == main(["verify"]) == 0
+
+
 def test_a_price_for_what_is_archived(months: list[Record], ledger: Ledger, make_record: Callable[..., Record]) -> None:
     """An amendment finds its record in the archive, and can be archived itself later."""
     main(["archive", "--before", "2026-09"])
