@@ -6,7 +6,7 @@ open     opening a history of --records and adding it up, with and without a che
          beside decoding every line of it to a typed record (msgspec), one by one
 summary  USAGE_SUMMARY.md after one more call
 frame    history().frame() beside pandas.read_json, each in a process of its own
-writers  8 processes x --appends, while a ninth keeps reading through nbtokens; then a plain json.load
+writers  8 processes x --appends, while a ninth keeps reading through nbtokens; in 20 pauses a plain json.load
 kills    a process that appends is killed --kills times at a random moment, one that archives, forgets or keeps sums a
          third as often; every record that was acknowledged must be there, once
 memory   --calls records in one process: its peak after a tenth of them and after all
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import os
 import random
 import statistics
@@ -31,7 +30,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import crashes
-from long_history import NAME, write_history
+import writers
+from long_history import write_history
 
 from nbtokens.history.store import Store
 from nbtokens.record import Record, encode, new_id
@@ -76,21 +76,6 @@ else:
 print(time.perf_counter() - wall, time.process_time() - cpu, peak(), before)
 if what == "keep":
     store.checkpoint(force=True)
-"""
-
-APPENDS = """
-import os, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from nbtokens.history.store import Store
-from nbtokens.record import Record, new_id
-store, count = Store(Path(sys.argv[1]), print), int(sys.argv[2])
-while count:
-    record = Record(v=1, kind="call", id=new_id(), started_at=datetime.now(UTC), model="m", input_tokens=1)
-    store.append(record)
-    count -= 1
-while store.waiting:
-    store.flush()
 """
 
 
@@ -192,20 +177,12 @@ def frame(folder: Path) -> None:
     line("frame", f"{ours[1]:.1f} s, {ours[2]:,.0f} MB", f"{theirs[1]:.1f} s, {theirs[2]:,.0f} MB", share)
 
 
-def writers(folder: Path, count: int) -> None:
-    """Let eight processes append while this one reads."""
+def sharing(folder: Path, count: int) -> None:
+    """Let eight processes append while this one reads (see writers.py)."""
     began = time.perf_counter()
-    processes = [subprocess.Popen([sys.executable, "-c", APPENDS, str(folder), str(count)]) for _ in range(8)]
-    store, seen = Store(folder, print), 0
-    while any(process.poll() is None for process in processes):
-        now = store.view(lambda totals: totals.sums()).calls
-        assert now >= seen
-        seen = now
-    rows = json.loads((folder / NAME).read_bytes())
-    ids = {row["id"] for row in rows}
-    took = time.perf_counter() - began
-    line("8 processes", f"{len(rows):,} records", f"{8 * count:,} expected", f"{len(ids):,} ids, {took:.0f} s")
-    assert len(ids) == len(rows) == 8 * count == store.totals().sums().calls
+    found = writers.run(folder, 8, count, pauses=20)
+    took = f"{time.perf_counter() - began:.0f} s, json.load in 20 pauses"
+    line("8 processes", f"{found:,} records", f"{8 * count:,} expected", took)
 
 
 def kills(root: Path, count: int, seed: int) -> None:
@@ -256,7 +233,7 @@ def main() -> None:
             "summary": lambda: summary(big),
             "frame": lambda: frame(big),
             "append": lambda: appends(big, root / "empty", 20_000 // part),
-            "writers": lambda: writers(root / "shared", options.appends // part),
+            "writers": lambda: sharing(root / "shared", options.appends // part),
             "kills": lambda: kills(root, options.kills // part, options.seed),
             "memory": lambda: memory(root / "memory", options.calls // part),
         }

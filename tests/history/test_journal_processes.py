@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from ledgers import ROOT
 
 from nbtokens.history.journal import Journal
 from nbtokens.record import encode
@@ -24,23 +24,6 @@ if TYPE_CHECKING:
     from nbtokens.record import Record
 
     AnotherProcess: TypeAlias = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
-
-_APPENDS = """
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from nbtokens.history.store import Store
-from nbtokens.record import Record, new_id
-
-store = Store(Path(sys.argv[1]), print)
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(500):
-    at = datetime.now(UTC)
-    store.append(Record(v=1, kind="call", id=new_id(), started_at=at, operation=sys.argv[2], input_tokens=number))
-while store.waiting:
-    store.flush()
-"""
 
 _HOLDS_THE_LOCK = """
 import sys
@@ -120,27 +103,14 @@ assert store.totals().sums().input_tokens == 7
 """
 
 
-def test_four_processes_append_at_once(history: Opened, another_process: AnotherProcess) -> None:
-    """4 x 500 records at once, with somebody who reads all the time: 2,000 valid records, each writer's in order."""
-    seen = [0]
-    with ExitStack() as stack:
-        writers = [stack.enter_context(another_process(_APPENDS, history.folder, number)) for number in range(4)]
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        while any(writer.poll() is None for writer in writers):
-            seen.append(history.store.totals().sums().calls)
-    assert [writer.returncode for writer in writers] == [0] * 4
-    assert seen == sorted(seen)
-    found = history.rows()
-    for number in range(4):
-        assert [row["input_tokens"] for row in found if row["operation"] == str(number)] == list(range(500))
-    assert len({row["id"] for row in found}) == len(found) == 2000
-    assert {name: sums.calls for name, sums in history.store.totals().by("operation").items()} == dict.fromkeys(
-        "0123", 500
-    )
-    assert list(history.folder.glob("usage_history.torn-*")) == []
+def test_processes_append_at_once(script: Callable[..., str]) -> None:
+    """4 x 500 records at once, with somebody who reads all the time: each is there once, each writer's in order.
+
+    Whenever all of them pause, a plain `json.load` finds every record that was appended.
+    """
+    source = (ROOT / "benchmarks" / "writers.py").read_text()
+    said = script(source, "--processes", "4", "--appends", "500", "--pauses", "5")
+    assert said == "4 processes: 2,000 records, each once and in order; json.load in 5 pauses\n"
 
 
 def test_a_reader_is_overtaken(history: Opened, make_record: Callable[..., Record]) -> None:
