@@ -59,6 +59,8 @@ def _fields(number: int, chance: random.Random) -> dict[str, Any]:
     }
     if fields["model"] != "local_model":
         fields["cost_usd"] = Decimal(chance.randrange(1, 10**6)) / 10**6
+    if number % 13 == 5:
+        fields |= {"call_type": "embeddings", "output_tokens": 0, "reasoning_output_tokens": None}
     if number % 9 == 4:
         fields |= {"status": "error", "error": "HTTP 500", "cost_usd": None}
         fields |= {"input_tokens": None, "output_tokens": None, "cache_read_input_tokens": None}

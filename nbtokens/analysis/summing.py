@@ -126,7 +126,8 @@ class _Summed:
         measures = Measures()
         for name in MEASURES:
             values = (self._speed if name == "tokens_per_second" else self._rows[name])[ok]
-            setattr(measures, name, _distribution(np.minimum(values[~np.isnan(values)], GREATEST)))
+            counts = values > 0 if name == "output_tokens" else ~np.isnan(values)
+            setattr(measures, name, _distribution(np.minimum(values[counts], GREATEST)))
         return Group(self._sums(rows), self._sums(ok), measures if len(ok) else None)
 
     def _sums(self, rows: Ints) -> Sums:

@@ -211,7 +211,7 @@ class _Lot:
             speeds = np.where(self._timed, self._columns["output_tokens"] / self._columns["duration_s"], np.nan)
         for measure, spread in spreads.items():
             values = (speeds if measure == "tokens_per_second" else self._columns[measure])[order]
-            known = ~np.isnan(values)
+            known = values > 0 if measure == "output_tokens" else ~np.isnan(values)
             spread.add(values[known], pair_of_call[known])
 
 

@@ -157,7 +157,10 @@ class Sums(msgspec.Struct, array_like=True):
 
 
 class Measures(msgspec.Struct, array_like=True):
-    """The distributions of one model and operation."""
+    """The distributions of one model and operation.
+
+    That of output tokens is over the calls that wrote any: an embedding has no answer that could be short.
+    """
 
     input_tokens: Distribution = msgspec.field(default_factory=Distribution)
     output_tokens: Distribution = msgspec.field(default_factory=Distribution)
@@ -170,7 +173,7 @@ class Measures(msgspec.Struct, array_like=True):
         """Take in a call that succeeded; what failed has no say about speed or size."""
         for distribution, value in (
             (self.input_tokens, record.input_tokens),
-            (self.output_tokens, record.output_tokens),
+            (self.output_tokens, record.output_tokens or None),
             (self.total_tokens, record.total_tokens),
             (self.duration_s, record.duration_s),
             (self.tokens_per_second, record.tokens_per_second),

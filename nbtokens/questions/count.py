@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.amounts import count, seconds, usd
+from nbtokens.before.seen import seen_of
 from nbtokens.call import Usage
 from nbtokens.errors import NbtokensError
 from nbtokens.model_facts import facts_of
@@ -58,11 +59,14 @@ class Estimate:
         if arguments.times < 1 or (arguments.output or 0) < 0:
             raise NbtokensError("--times is 1 or more, --output 0 or more tokens")
         tokens = _tokens(_text(arguments), arguments.model)
-        facts = facts_of(arguments.model)
-        provider = facts.provider if facts is not None else None
-        stats = history.stats(arguments.model, arguments.operation)
+        facts, totals = facts_of(arguments.model), history.totals
+        seen = seen_of(totals, arguments.model, arguments.operation)
+        provider = seen.provider or (facts.provider if facts is not None else None)
+        stats = totals.stats(arguments.model, arguments.operation)
         usual, speed = stats["output_tokens"], stats["tokens_per_second"]["p50"]
-        lengths = [arguments.output] * 2 if arguments.output is not None else [usual["p50"], usual["p95"]]
+        lengths = [usual["p50"], usual["p95"]] if not seen.embeds else [0, 0]
+        if arguments.output is not None:
+            lengths = [arguments.output] * 2
         data: list[dict[str, Any]] = []
         if lengths[0] is None:
             raise NbtokensError(f"the history has no answers of {arguments.model!r} to go by; give --output TOKENS")
@@ -72,7 +76,8 @@ class Estimate:
             usage = Usage(input_tokens=tokens, output_tokens=round(length))
             price = meter.price(Order((arguments.model,), usage, datetime.now(UTC), provider=provider)).total
             cost: Decimal | None = None if price is None else price * arguments.times
-            took = None if not speed else length / speed * arguments.times
+            one = seen.seconds_per_call if seen.embeds else length / speed if speed else None
+            took = None if one is None else one * arguments.times
             data.append({"output_tokens": round(length), "cost_usd": cost, "seconds": took})
         rows: list[tuple[str, ...]] = [
             ("input tokens", count(tokens), count(tokens)),

@@ -24,13 +24,15 @@ _MEASURES: Final = {
     "cost_usd": "cost",
 }
 _BY: Final = (
-    *(">calls", ">failed", ">from cache", ">input", ">output", ">total", ">avg total", ">avg output"),
+    *(">calls", ">failed", ">from cache", ">input", ">output", ">total", ">total/call", ">output/call"),
     *(">tokens/s", ">cost"),
 )
 _MEANING: Final = (
     "Counts, averages and percentiles are over the calls that succeeded; failed calls and answers from caches are "
-    "counted apart. A call's tokens/s are its output tokens by its duration; averages of it are over the calls that "
-    "have both, in the tables by group over all of their seconds. Percentiles are exact within 1 %."
+    "counted apart. Those of output (completion) tokens are over the calls that wrote any, which embeddings don't; "
+    "what is by the call is over all that succeeded. A call's tokens/s are its output tokens by its duration; averages "
+    "of it are over the calls that have both, in the tables by group over all of their seconds. Percentiles are exact "
+    "within 1 %."
 )
 
 
@@ -68,9 +70,10 @@ def _known_form(whole: Group, by_model: Groups) -> list[str]:
 
 
 def _model_line(name: str | None, group: Group) -> str:
-    tokens, speed = count(group.average(group.ok.output_tokens)), _two_digits(group.tokens_per_second)
-    calls = number_of(group.ok.calls, "call")
-    return f"    {name or '(no model)'}: {calls}, {tokens} avg tokens, {speed} tokens/sec"
+    written = group.summaries["output_tokens"]
+    calls = number_of(written["count"] or group.ok.calls, "call")
+    speed = _two_digits(group.tokens_per_second)
+    return f"    {name or '(no model)'}: {calls}, {count(written['avg'])} avg tokens, {speed} tokens/sec"
 
 
 def _percentiles(summary: Mapping[str, Any], write: Any) -> str:  # noqa: ANN401 - number -> text

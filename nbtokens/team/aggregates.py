@@ -76,7 +76,9 @@ def sums_of_days(by: Sequence[ColumnElement[Any]], condition: ColumnElement[bool
 
 
 _VALUES: Final[dict[str, ColumnElement[Any]]] = {
-    name: _SPEED if name == "tokens_per_second" else _row[name] for name in MEASURES
+    **{name: _row[name] for name in MEASURES if name != "tokens_per_second"},
+    "output_tokens": func.nullif(_row.output_tokens, 0),
+    "tokens_per_second": _SPEED,
 }
 
 

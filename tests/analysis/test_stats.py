@@ -38,7 +38,8 @@ def frame(records: list[Record]) -> pd.DataFrame:
         row["calls"] = one.calls
         rows.append(row)
     made = pd.DataFrame(rows)
-    made["tokens_per_second"] = made["output_tokens"] / made["duration_s"]
+    made["written"] = made["output_tokens"].where(made["output_tokens"] > 0)
+    made["tokens_per_second"] = made["written"] / made["duration_s"]
     made["day"] = made["started_at"].dt.strftime("%Y-%m-%d")
     made["week"] = made["started_at"].dt.strftime("%G-W%V")
     made["month"] = made["started_at"].dt.strftime("%Y-%m")
@@ -53,7 +54,8 @@ def check_summaries(found: Any, table: pd.DataFrame) -> None:  # noqa: ANN401 - 
     """Count, sum, average, least and most exactly; percentiles within 1 % of the lower order statistic."""
     assert set(found) == set(MEASURES)
     for name in MEASURES:
-        values = np.array(table[name].dropna(), dtype=float)
+        column = "written" if name == "output_tokens" else name
+        values = np.array(table[column].dropna(), dtype=float)
         summary = found[name]
         assert summary["count"] == len(values)
         if not len(values):
@@ -155,6 +157,35 @@ def test_known_form(make: Callable[..., Record], write: Write, capsys: pytest.Ca
     assert "2 of 3 runs used the LLM, 67 %." in printed
 
 
+def test_embeddings_have_no_answers(
+    make: Callable[..., Record], write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are calls, and no samples of completion tokens: what answers had on average is over answers."""
+    embeddings = {"input_tokens": 10, "output_tokens": 0, "call_type": "embeddings", "duration_s": 1.0}
+    write(
+        [
+            *(make(model="local", input_tokens=10, output_tokens=length, duration_s=10.0) for length in (30, 50)),
+            make(model="local", **embeddings),
+            *(make(model="embedder", **embeddings) for _ in range(3)),
+        ]
+    )
+    assert main(["stats"]) == 0
+    assert capsys.readouterr().out.split("\n\n")[0].splitlines() == [
+        "=== API Token Statistics ===",
+        "  Samples: 2",
+        "  Total completion tokens: 80",
+        "  Avg completion tokens: 40.0",
+        "  Avg tokens/sec: 4.00",
+        "  Completion tokens percentiles - p50: 30, p95: 30, p99: 30",
+        "  Tokens/sec percentiles - p50: 3.00, p95: 3.00, p99: 3.00",
+        "  Per-model breakdown:",
+        "    local: 2 calls, 40 avg tokens, 4.00 tokens/sec",
+        "    embedder: 3 calls, n/a avg tokens, n/a tokens/sec",
+    ]
+    assert nbtokens.stats()["input_tokens"]["count"] == 6
+    assert nbtokens.stats()["output_tokens"]["count"] == nbtokens.stats()["tokens_per_second"]["count"] == 2
+
+
 def test_nothing_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
     """Without calls it says so."""
     assert main(["stats"]) == 0
@@ -175,7 +206,8 @@ def test_json(mixed: list[Record], write: Write, capsys: pytest.CaptureFixture[s
     assert data["cache_hits"] == (table["kind"] == "cache_hit").sum()
     assert (data["runs"], data["runs_without_calls"]) == (len(runs), (runs["calls"] == 0).sum())
     assert data["output_tokens"] == ok["output_tokens"].sum()
-    assert data["tokens_per_second"] == pytest.approx(ok["output_tokens"].sum() / ok["duration_s"].sum())
+    timed = ok[ok["written"].notna()]
+    assert data["tokens_per_second"] == pytest.approx(timed["written"].sum() / timed["duration_s"].sum())
     check_summaries(data["measures"], ok)
     for by in ("operation", "team"):
         for group in data["by"][by]:

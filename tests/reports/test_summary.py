@@ -50,8 +50,9 @@ def _cost(calls: list[Record]) -> str:
 
 
 def _figures(calls: list[Record]) -> list[str]:
-    timed = [one for one in calls if one.status == "ok"]
-    speed = sum(one.output_tokens or 0 for one in timed) / sum(one.duration_s or 0 for one in timed)
+    timed = [one for one in calls if one.status == "ok" and one.output_tokens]
+    took = sum(one.duration_s or 0 for one in timed)
+    speed = f"{sum(one.output_tokens or 0 for one in timed) / took:,.1f}" if timed else "n/a"
     return [
         count(len(calls)),
         count(sum(one.status == "error" for one in calls)),
@@ -59,7 +60,7 @@ def _figures(calls: list[Record]) -> list[str]:
         count(sum(one.cache_read_input_tokens or 0 for one in calls)),
         count(sum(one.output_tokens or 0 for one in calls)),
         _cost(calls),
-        f"{speed:,.1f}",
+        speed,
     ]
 
 
@@ -153,7 +154,7 @@ def test_speed(page: dict[str, list[list[str]]], calls: list[Record]) -> None:
     timed = [(one.output_tokens, one.duration_s) for one in calls if one.status == "ok"]
     assert page["Speed"][0] == ["what", "p50", "p95", "p99"]
     for row, unit, values in (
-        (page["Speed"][1], " tok/s", [(tokens or 0) / (duration or 1) for tokens, duration in timed]),
+        (page["Speed"][1], " tok/s", [tokens / (duration or 1) for tokens, duration in timed if tokens]),
         (page["Speed"][2], " s", [duration or 0 for _, duration in timed]),
     ):
         shown = [float(cell.removesuffix(unit).replace(",", "")) for cell in row[1:]]

@@ -44,6 +44,7 @@ def shipped(ledger: Ledger, database: str, engine: Engine, monkeypatch: pytest.M
         ),
         call(72, cell="c2", tags={"number": 2, "yes": False, "list": []}, usage={"pages_processed": 3}),
         call(73, run_id="nightly", session="s1"),
+        call(73, call_type="embeddings", output_tokens=0, total_tokens=173),
         call(74, kind="cache_hit", saved_cost_usd=records[0].cost_usd),
         amend(records[3], "0.5"),
     ]
@@ -113,7 +114,7 @@ def test_the_team_at_a_glance(shipped: Shipment, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for word in ("all time", "reviews", "ada", "grace", "gpt-5-mini", "draft", "Latest calls"):
         assert word in shown
-    assert re.search(r"all time +65 +1 ", shown)
+    assert re.search(r"all time +66 +1 ", shown)
 
 
 def test_no_database_is_set(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +166,7 @@ def test_the_magic(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) 
     """`%tokens --team` and `%tokens --team cost` answer from the database."""
     assert "LLM usage of the team" in str(shell.run_line_magic("tokens", "--team"))
     shell.run_line_magic("tokens", "--team cost --json")
-    assert json.loads(capsys.readouterr().out)["calls"] == 65
+    assert json.loads(capsys.readouterr().out)["calls"] == 66
     assert shell.run_line_magic("tokens", "--team stats") is not None
 
 
