@@ -10,6 +10,7 @@ stats cell by notebook and cell, which only the records can tell
 cost       sums, forecast, and every saving, duplicates among them
 check      every flag
 validate   regression over the latest 50,000 calls
+what-if    all calls, as two other models would have priced them
 
 python benchmarks/analysis.py [--records 1000000] [--only stats cost ...]
 """
@@ -47,6 +48,7 @@ QUESTIONS = {
     "cost user": ("cost --user user_1", ""),
     "check": ("check", ""),
     "validate": ("validate", ""),
+    "what-if": ("whatif gpt-5-nano claude-haiku-4-5", ""),
 }
 
 USED = """

@@ -75,6 +75,14 @@ def known_models() -> list[str]:
     return sorted({model.id for provider in _snapshot().providers for model in provider.models})
 
 
+def price_steps() -> set[int]:
+    """The numbers of input tokens beyond which one model or another has other prices."""
+    models = (model for provider in _snapshot().providers for model in provider.models)
+    prices = (one for model in models for one in (model.prices if isinstance(model.prices, list) else [model]))
+    values = (value for one in prices for value in vars(one.prices).values())
+    return {tier.start for value in values for tier in getattr(value, "tiers", ())}
+
+
 def siblings(name: str, provider: str | None) -> list[str]:
     """Other chat models of a provider that are like a model: of its generation, else of its family; none deprecated."""
     found = _find(name, provider)

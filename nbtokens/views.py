@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from nbtokens.analysis.scores import averages, scores_of
 from nbtokens.analysis.selection import fields_of, in_totals
 from nbtokens.analysis.token_stats import stats_of_totals
-from nbtokens.analysis.what_if import alike
 from nbtokens.decimals import exactly
 from nbtokens.history.totals import Sums, Totals
 
@@ -133,9 +132,11 @@ class History:
         scores = scores_of(self.scored())
         return averages(self.columns(which) if scores else (), scores, by)
 
-    def alike(self, which: Selection) -> Iterator[Alike]:
-        """The calls that are selected, those of one model with as many tokens together."""
-        return alike(self.select(which))
+    def alike(self, which: Selection, sizes: Sequence[int]) -> Iterator[Alike]:
+        """The calls that are selected, those of one model between two sizes together."""
+        from nbtokens.analysis.alike import FIELDS, alike  # noqa: PLC0415 - numpy, only where rows are read
+
+        return alike(self.columns(which, FIELDS), sizes)
 
     def totals_of(self, which: Selection, *, measures: bool = True) -> Totals | None:  # noqa: ARG002 - here they are kept
         """Sums and, if asked for, distributions of what is selected; None where only the records can tell."""

@@ -114,3 +114,9 @@ def fingerprints(texts: Iterable[str | None], count: int) -> Ints:
     found = np.fromiter(map(hash, texts), np.int64, count)
     found[found == _NOTHING] = 0
     return found
+
+
+def counts(columns: Columns, name: str) -> Ints:
+    """A column of counts; 0 where one is not known."""
+    known = columns.floats(name)
+    return np.where(np.isnan(known), 0, known).astype(np.int64)

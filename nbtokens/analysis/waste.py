@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from nbtokens.analysis.gathered import Codes, Gathered, Money, fingerprints, groups, translated
+from nbtokens.analysis.gathered import Codes, Gathered, Money, counts, fingerprints, groups, translated
 from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.history.spread import grouped
 from nbtokens.record import utc
@@ -130,10 +130,10 @@ class Waste:
             "request": fingerprints(columns.values("request_hash"), count),
             "prefix": fingerprints(columns.values("prefix_hash"), count),
             "at": columns.times().astype("datetime64[us]").astype(np.int64),
-            "input": _whole(columns, "input_tokens"),
-            "cached": _whole(columns, "cache_read_input_tokens"),
-            "output": _whole(columns, "output_tokens"),
-            "reasoning": _whole(columns, "reasoning_output_tokens"),
+            "input": counts(columns, "input_tokens"),
+            "cached": counts(columns, "cache_read_input_tokens"),
+            "output": counts(columns, "output_tokens"),
+            "reasoning": counts(columns, "reasoning_output_tokens"),
         }
         self._rows.add(**(found if len(rows) == count else {name: column[rows] for name, column in found.items()}))
         self._money.add(columns, "cost_usd", rows)
@@ -269,9 +269,3 @@ class Found:
 
     def _example(self, row: int) -> tuple[Kind, datetime]:
         return self._kinds[self._kind[row]], utc(int(self._rows["at"][row]) / _MICROSECONDS)
-
-
-def _whole(columns: Columns, name: str) -> NDArray[np.int64]:
-    """A column of counts; 0 where one is not known."""
-    counts = columns.floats(name)
-    return np.where(np.isnan(counts), 0, counts).astype(np.int64)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nbtokens.call import Usage
 from nbtokens.order import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from nbtokens.order import Price
-    from nbtokens.record import Record
 
 
 @dataclass(slots=True)
@@ -38,36 +37,23 @@ class Elsewhere:
 
 
 class Alike(NamedTuple):
-    """Calls of one model with as many tokens each.
+    """Calls of one model for which any other model has one price by the token.
 
     Attributes:
         model: as they name it, or asked for.
+        beyond: the greatest of the sizes that were asked for that the input of each exceeds; 0 where it exceeds none.
         calls: how many there are.
-        cost_usd: what they cost together; None where they are not priced.
+        input_tokens: of all of them together, as are the others.
+        cost_usd: None where they are not priced, or say that more was read from a cache than was sent.
     """
 
     model: str | None
+    beyond: int
+    calls: int
     input_tokens: int
     output_tokens: int
     cache_read_input_tokens: int
-    calls: int
     cost_usd: Decimal | None
-
-
-def alike(records: Iterable[Record]) -> Iterator[Alike]:
-    """Calls that used tokens, put together; no embeddings. Calls of which there are sums count at their average."""
-    found: dict[tuple[Any, ...], list[Any]] = {}
-    for record in records:
-        calls = _calls(record)
-        if not calls or not record.total_tokens or record.call_type == "embeddings":
-            continue
-        sums = record.input_tokens, record.output_tokens, record.cache_read_input_tokens
-        key = (record.model or record.request_model, *((one or 0) // calls for one in sums), record.cost_usd is None)
-        group = found.setdefault(key, [0, Decimal(0)])
-        group[0] += calls
-        group[1] += record.cost_usd or 0
-    for (*fields, unpriced), (calls, cost) in found.items():
-        yield Alike._make((*fields, calls, None if unpriced else cost))
 
 
 def what_if(
@@ -79,33 +65,43 @@ def what_if(
     """(model that was used, model that might have been) -> what that would have changed.
 
     Args:
-        groups: the calls.
+        groups: the calls, by sizes among which are those beyond which prices differ, and the models' windows.
         models: name, provider and context window (None: not known) of those that might have been used.
         price: what a call costs.
         now: whose prices hold.
     """
     found: dict[tuple[str, str], Elsewhere] = defaultdict(Elsewhere)
     for one in groups:
-        usage = Usage(
-            input_tokens=one.input_tokens,
-            output_tokens=one.output_tokens,
-            cache_read_input_tokens=one.cache_read_input_tokens,
-        )
         for name, provider, window in models:
             other = found[one.model or "(no model)", name]
-            other.too_long += one.calls if window is not None and one.input_tokens > window else 0
-            would = price(Order((name,), usage, now, provider=provider)).total
+            other.too_long += one.calls if window is not None and one.beyond >= window else 0
+            would = _would(one, lambda usage: price(Order((name,), usage, now, provider=provider)).total)  # noqa: B023 - called at once
             if would is None or one.cost_usd is None:
                 other.left_out += one.calls
                 continue
             other.calls += one.calls
             other.cost_usd += one.cost_usd
-            other.would_usd += would * one.calls
+            other.would_usd += would
     return dict(found)
 
 
-def _calls(record: Record) -> int:
-    """For how many calls a record stands: one, or those that it is the sum of, which count at their average."""
-    if record.kind == "rollup":
-        return int((record.sums or {}).get("calls", 0))
-    return int(record.kind == "call")
+def _would(group: Alike, price: Callable[[Usage], Decimal | None]) -> Decimal | None:
+    """What calls would cost together. Between two sizes prices go by the token, so that a few tell it of all."""
+    size = group.beyond + 1
+    nothing, plain, written, cached = (
+        price(usage)
+        for usage in (
+            Usage(),
+            Usage(input_tokens=size),
+            Usage(input_tokens=size, output_tokens=1),
+            Usage(input_tokens=size, cache_read_input_tokens=1),
+        )
+    )
+    if nothing is None or plain is None or written is None or cached is None:
+        return None
+    return (
+        nothing * group.calls
+        + (plain - nothing) * group.input_tokens / size
+        + (written - plain) * group.output_tokens
+        + (cached - plain) * group.cache_read_input_tokens
+    )

@@ -96,9 +96,9 @@ class TeamView(History):
         """The averages of scores; the database adds up."""
         return self._team.average_scores(which, by)
 
-    def alike(self, which: Selection) -> Iterator[Alike]:
-        """The calls that are selected; the database puts those with as many tokens together."""
-        return self._team.alike(which)
+    def alike(self, which: Selection, sizes: Sequence[int]) -> Iterator[Alike]:
+        """The calls that are selected; the database puts those of one model between two sizes together."""
+        return self._team.alike(which, sizes)
 
     def totals_of(self, which: Selection, *, measures: bool = True) -> Totals:
         """Sums and, if asked for, distributions of what is selected."""

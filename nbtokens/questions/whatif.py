@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import NOT_KNOWN, count, usd
 from nbtokens.analysis.what_if import Elsewhere, what_if
-from nbtokens.model_facts import facts_of
+from nbtokens.model_facts import facts_of, price_steps
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import no_price
 from nbtokens.questions.selecting import add_selection, selection
@@ -46,7 +46,8 @@ class WhatIf:
                 models.append((facts.model, facts.provider, facts.context_window))
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
-        found = what_if(history.alike(selection(arguments)), models, meter.price, datetime.now(UTC))
+        sizes = sorted({*price_steps(), *(window for *_, window in models if window is not None)})
+        found = what_if(history.alike(selection(arguments), sizes), models, meter.price, datetime.now(UTC))
         return Answer(_report(found))
 
 

@@ -152,9 +152,9 @@ class TeamHistory:
         """For each dimension and group, the averages of scores by name; under "" those of all calls."""
         return self._ask(lambda connection: scores_by(connection, where.of_records(which), by))
 
-    def alike(self, which: Selection) -> Iterator[Alike]:
-        """The calls that are selected, those of one model with as many tokens together."""
-        return iter(self._ask(lambda connection: alike_calls(connection, where.of_records(which))))
+    def alike(self, which: Selection, sizes: Sequence[int]) -> Iterator[Alike]:
+        """The calls that are selected, those of one model between two sizes together."""
+        return iter(self._ask(lambda connection: alike_calls(connection, where.of_records(which), sizes)))
 
     def sums_of(self, which: Selection) -> Sums:
         """All calls that are selected in one."""

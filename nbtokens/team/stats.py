@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 
+from nbtokens.analysis.alike import alike_of_sums
 from nbtokens.analysis.scores import Average
 from nbtokens.analysis.selection import group_of
 from nbtokens.analysis.token_stats import Group, Groups, TokenStats, sorted_groups
-from nbtokens.analysis.what_if import Alike, alike
+from nbtokens.analysis.what_if import Alike
 from nbtokens.team.aggregates import measures_of_rows, rollups, sums_of_rows
 from nbtokens.team.grouping import STATUS, dimension
 from nbtokens.team.scores import average_scores
@@ -71,17 +72,20 @@ def scores_by(
     return found
 
 
-def alike_calls(connection: Connection, condition: ColumnElement[bool]) -> list[Alike]:
-    """The calls that used tokens, those of one model with as many tokens together; embeddings don't count."""
+def alike_calls(connection: Connection, condition: ColumnElement[bool], sizes: Sequence[int]) -> list[Alike]:
+    """The calls that used tokens, those of one model between two sizes together; embeddings don't count."""
     row = token_usage.c
-    tokens = (row.input_tokens, row.output_tokens, row.cache_read_input_tokens)
-    keys = (MODEL.label("model"), *(func.coalesce(one, 0).label(one.name) for one in tokens))
-    unpriced = row.cost_usd.is_(None).label("unpriced")
+    tokens = [func.coalesce(one, 0) for one in (row.input_tokens, row.output_tokens, row.cache_read_input_tokens)]
+    beyond = case(*((tokens[0] > size, size) for size in reversed(sizes)), else_=0).label("beyond")
+    priced = and_(row.cost_usd.is_not(None), tokens[2] <= tokens[0]).label("priced")
+    keys = (MODEL.label("model"), beyond, priced)
     query = (
-        select(*keys, func.count(), func.sum(row.cost_usd), unpriced)
+        select(*keys, func.count(), *map(func.sum, tokens), func.sum(row.cost_usd))
         .where(condition, row.kind == "call", row.total_tokens != 0, func.coalesce(row.call_type, "") != "embeddings")
-        .group_by(*keys, unpriced)
+        .group_by(*keys)
     )
-    rows = connection.execute(query)
-    found = [Alike._make((*fields, None if is_unpriced else cost)) for *fields, cost, is_unpriced in rows]
-    return [*found, *alike(rollups(connection, condition))]
+    found = [
+        Alike(model, beyond, calls, int(sent), int(written), int(cached), cost if is_priced else None)
+        for model, beyond, is_priced, calls, sent, written, cached, cost in connection.execute(query)
+    ]
+    return [*found, *alike_of_sums(rollups(connection, condition), sizes)]
