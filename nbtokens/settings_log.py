@@ -35,7 +35,7 @@ def _line(one: Named) -> str:
         return f"Model: {one.name} = {one.value}: context window, output limit and price not known"
     window = f"{facts.context_window:,} tokens" if facts.context_window else "not known"
     limit = output_limit(facts.model)
-    longest = f"{limit:,} tokens" if limit else "not known"
+    longest = f"{limit.tokens:,} tokens" if limit else "not known"
     price = facts.prices[-1] if facts.prices else None
     cost = f"{_usd(price.input)} in, {_usd(price.output)} out per million tokens" if price else "price not known"
     return f"Model: {one.name} = {one.value}: context window {window}, output limit {longest}, {cost}"

@@ -55,7 +55,7 @@ def _report(name: str, facts: ModelFacts | None, own: UserPrice | None) -> Repor
         window = f"{count(facts.context_window)} tokens" if facts.context_window else "not known"
         note = ", deprecated by the provider" if facts.deprecated else ""
         limit = output_limit(facts.model)
-        longest = f"{count(limit)} tokens" if limit else "not known"
+        longest = f"{count(limit.tokens)} tokens, by {limit.source}" if limit else "not known"
         named = f"{facts.name}, {facts.provider}/{facts.model}{note}"
         parts.append(f"{named}. Context window: {window}. Longest answer: {longest}.")
         rows = tuple(
@@ -63,7 +63,7 @@ def _report(name: str, facts: ModelFacts | None, own: UserPrice | None) -> Repor
             for one in facts.prices
         )
         parts.append(Table("USD per million tokens; the last row that applies holds", _COLUMNS, rows))
-        data |= {**asdict(facts), "output_limit": limit}
+        data |= {**asdict(facts), "output_limit": limit and limit.tokens, "output_limit_source": limit and limit.source}
     parts.append("Prices are genai-prices' own; tiers of long requests, batches and service tiers are not shown.")
     return Report(f"Prices of {name}", tuple(parts), data)
 

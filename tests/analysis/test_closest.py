@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import re
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import nbtokens
 from nbtokens.cli import main
-from nbtokens.output_limits import output_limit
+from nbtokens.output_limits import of_family, output_limit
+
+if TYPE_CHECKING:
+    from ledgers import Script
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,7 @@ def test_models_whose_provider_their_name_does_not_tell(capsys: pytest.CaptureFi
     """Embeddings have a price by their name alone, their maker's."""
     assert main(["prices", "text-embedding-3-small", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["provider"] == "openai"
-    assert main(["estimate", "--model", "text-embedding-3-small", "--output", "0", "a word"]) == 0
+    assert main(["estimate", "--model", "text-embedding-3-small", "a word"]) == 0
     assert "unpriced" not in capsys.readouterr().out
 
 
@@ -62,8 +67,8 @@ def test_a_list_of_models_in_settings(caplog: pytest.LogCaptureFixture) -> None:
     assert "sk-" not in said
 
 
-def test_output_limits_are_those_of_litellm() -> None:
-    """Of all current models of three makers that both know, the limits agree; by one token at most."""
+def test_output_limits_are_those_of_litellm(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it is installed it is asked; the makers' pages agree with it on their families, by one token at most."""
     spec = find_spec("litellm")  # not imported, which takes seconds
     if spec is None:
         pytest.skip("litellm is not installed")
@@ -74,11 +79,29 @@ def test_output_limits_are_those_of_litellm() -> None:
     for name, facts in known.items():
         if facts.get("litellm_provider") not in ("openai", "anthropic") or "ft:" in name or facts.get("mode") != "chat":
             continue
-        ours, theirs = output_limit(name), facts.get("max_output_tokens")
-        if ours is not None and theirs is not None:
+        theirs, ours = facts.get("max_output_tokens"), of_family(name)
+        if theirs is None:
+            continue
+        assert output_limit(name) == (theirs, f"LiteLLM {version('litellm')}")
+        if ours is not None and not re.search("audio|search|realtime", name):
             assert ours == pytest.approx(theirs, abs=1), name
             compared += 1
     assert compared > 40
+    assert main(["prices", "gpt-5"]) == 0
+    assert f"Longest answer: 128,000 tokens, by LiteLLM {version('litellm')}." in capsys.readouterr().out
+
+
+def test_output_limits_without_litellm(script: Script) -> None:
+    """Where it is not installed, the makers' own pages tell; of a model that they don't name nothing is said."""
+    printed = script(
+        "import importlib.util\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "from nbtokens.output_limits import output_limit\n"
+        "print(output_limit('gpt-5-mini'), output_limit('us.anthropic.claude-opus-4-1'), output_limit('gemma3:270m'),"
+        " output_limit('gpt-4o-realtime-preview'))"
+    )
+    of = 'OutputLimit(tokens={}, source="its maker\'s pages")'.format
+    assert printed.strip() == f"{of(128_000)} {of(32_000)} None None"
 
 
 def test_reports_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
