@@ -148,6 +148,16 @@ class Journal:
         except OSError:
             return False
 
+    def why_unreadable(self) -> str | None:
+        """Why the file can't be opened; None where it can be, or where there is none."""
+        try:
+            with self.path.open("rb"):
+                return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return error.strerror
+
     def line_number(self, offset: int) -> int:
         """Which line of the file an offset is in, counted from 1."""
         with contextlib.suppress(OSError), self.path.open("rb") as file:
@@ -180,6 +190,10 @@ class Journal:
                 return file.read(min(length, offset))
         except OSError:
             return b""
+
+    def ends_at(self, offset: int, line: bytes) -> bool:
+        """Whether a line stands before an offset."""
+        return self.bytes_before(offset, len(line)) == line
 
     def size(self) -> int:
         """The file's size in bytes; 0 where there is none."""

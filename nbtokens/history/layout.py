@@ -164,12 +164,14 @@ def read_records(file: BinaryIO, offset: int, report: Callable[[Bad], None] | No
         text = raw.strip(AROUND)
         if text.startswith(b"{"):
             try:
-                record = decode(text)
+                records = _records_on(text)
             except UNREADABLE as error:
                 bad.append(Bad(start, str(error)))
                 continue
             _tell(bad, report)
-            yield Line(record, start + raw.rfind(b"}") + 1)
+            end = start + raw.rfind(b"}") + 1
+            for record in records:
+                yield Line(record, end)
         elif text.startswith(b"]"):
             _tell(bad, report)
             return
@@ -216,7 +218,30 @@ def read_texts(file: BinaryIO) -> Iterator[tuple[bytes, Record | None]]:
         try:
             yield text, decode(text)
         except UNREADABLE:
-            yield text, None
+            several = _on_one_line(text)
+            yield from several
+            if not several:
+                yield text, None
+
+
+def _records_on(text: bytes) -> list[Record]:
+    """The records of a line, one as a rule. Raises what `decode` does."""
+    try:
+        return [decode(text)]
+    except UNREADABLE:
+        several = [record for _, record in _on_one_line(text)]
+        if not several:
+            raise
+        return several
+
+
+def _on_one_line(text: bytes) -> list[tuple[bytes, Record]]:
+    """The records of a line that holds several, or the closing bracket too; none where any of it is something else."""
+    try:
+        parts = list(map(bytes, _array.decode(b"[" + text.removesuffix(b"]").rstrip(AROUND) + b"]")))
+        return [(part, decode(part)) for part in parts]
+    except UNREADABLE:
+        return []
 
 
 def _read_array(data: bytes) -> Iterator[Line]:
@@ -230,3 +255,25 @@ def in_lines(head: bytes) -> bool:
     first, _, rest = head.removeprefix(BOM).lstrip(_BLANK).partition(b"\n")
     line = rest.lstrip(_BLANK).partition(b"\n")[0].strip(_BLANK + b",")
     return first.strip() in (b"", b"[") and line != b"{"
+
+
+def faults(file: BinaryIO) -> Iterator[Bad]:
+    """Why a file is no valid JSON though its lines are records: commas and brackets. A reader of ours needs neither."""
+    head = file.read(HEAD_BYTES)
+    if not in_lines(head) and _is_array(head + file.read()):
+        return
+    closed, comma, at = not head.strip(_BLANK), True, 0
+    for start, raw in _lines(file, 0):
+        text = (raw.removeprefix(BOM).lstrip(_BLANK).removeprefix(b"[") if start == 0 else raw).strip(_BLANK)
+        if text and closed:
+            yield Bad(start, "it stands behind the closing bracket, so nothing from here on counts")
+            return
+        if text.startswith(b"{") and not comma:
+            yield Bad(start, "no comma stands before it")
+        closed = text.endswith((b"}]", b"},]")) or text == b"]"
+        if closed and (b"," in text[-2:-1] or (text == b"]" and comma and at)):
+            yield Bad(start, "a comma stands before the closing bracket")
+        if text:
+            comma, at = text.endswith(b",") or not text.endswith(b"}"), start
+    if not closed:
+        yield Bad(at, "the closing bracket is missing behind it, as after a crash; the next record mends that")

@@ -109,7 +109,9 @@ class Store:
         """
         with self._reading:
             counted = self._counted
+            own = next(iter(counted.written), None)
             counted.catch_up()
+            self._tell_of_what_is_not_read(own)
             if not self._waiting_records:
                 return look(counted.totals)
             with self._appending:  # what waits now is not in the file, and won't be while we hold this
@@ -233,6 +235,23 @@ class Store:
                 f"The end of {self.journal.path} was cut off, as by a crash. What could not be read is kept in "
                 f"{aside.name} beside it; every whole record is still there."
             )
+
+    def _tell_of_what_is_not_read(self, own: tuple[int, int, list[Record]] | None) -> None:
+        """Say what the figures leave out.
+
+        Args:
+            own: records of ours that the file held before it was read, and where.
+        """
+        offset = self._counted.offset
+        if own is not None and own[1] > offset and self.journal.ends_at(own[1], encode(own[2][-1])):
+            self._tell(
+                f"{self.journal.path} goes on behind its closing bracket, as after a merge; nothing there counts. "
+                "`nbtokens verify --repair` writes it anew, with all of its records."
+            )
+        elif not offset and self.journal.size():
+            why = self.journal.why_unreadable()
+            if why is not None:
+                self._tell(f"{self.journal.path} can't be read ({why}); the figures leave it out.")
 
     def _retain(self, days: int, now: datetime) -> None:
         """Once a day, replace what is older by its sums."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.errors import HistoryError
 from nbtokens.history.archive import marker_of
+from nbtokens.history.layout import BOM, faults
 from nbtokens.history.rewrite import Plan, rewrite
 from nbtokens.history.totals import Totals
 from nbtokens.record import VERSION, Record, folded
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from nbtokens.history.store import Store
 
 _MOST_NAMED: Final = 20
+_HEAD: Final = 4096
 
 
 @dataclass
@@ -42,8 +45,10 @@ def verify(store: Store) -> Findings:
     bad: list[Bad] = []
     totals, ids = Totals(), set[str]()
     doubled: list[str] = []
-    if not store.journal.is_history():
-        found.problems.append(f"{store.journal.path} is not a usage history.")
+    unreadable = store.journal.why_unreadable()
+    if unreadable is not None or not store.journal.is_history():
+        why = "is not a usage history" if unreadable is None else f"can't be read ({unreadable})"
+        found.problems.append(f"{store.journal.path} {why}.")
         return found
     amended = _amendments(store, found)
     try:
@@ -58,6 +63,7 @@ def verify(store: Store) -> Findings:
         found.rows[record.kind] = found.rows.get(record.kind, 0) + 1
         newer += record.v > VERSION
         _count(record, amended, totals, ids, doubled)
+    bad += _faults(store)
     found.problems += [f"Line {store.journal.line_number(one.start)}: {one.why}" for one in bad[:_MOST_NAMED]]
     if len(bad) > _MOST_NAMED:
         found.problems.append(f"... and {len(bad) - _MOST_NAMED:,} more lines that are no records")
@@ -67,9 +73,29 @@ def verify(store: Store) -> Findings:
     missing = [ref for ref in amended if ref not in ids]
     if missing:
         found.notes.append(f"{len(missing):,} amendments speak of records that are not there.")
+    begins = store.journal.bytes_before(_HEAD, _HEAD)
+    if begins.startswith(BOM) or b"\r\n" in begins:
+        found.notes.append("Saved by another program, with a byte order mark or lines as on Windows; all of it counts.")
     if newer:
         found.notes.append(f"{newer:,} rows are of a newer version, and read as far as this one knows them.")
     _compare(store, totals, found)
+    return found
+
+
+def _faults(store: Store) -> list[Bad]:
+    """What is wrong between the records; looked at again while nobody writes, for who writes may be overtaken."""
+
+    def look() -> list[Bad]:
+        try:
+            with store.journal.path.open("rb") as file:
+                return list(faults(file))
+        except FileNotFoundError:
+            return []
+
+    found = look()
+    if found:
+        with contextlib.suppress(OSError, HistoryError), store.journal.locked():
+            return look()
     return found
 
 
