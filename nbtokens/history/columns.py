@@ -62,6 +62,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def knows(self, name: str) -> bool:  # noqa: ARG002 - see who inherits
+        """False where a field is known of no row, and that costs nothing to say."""
+        return True
+
     def values(self, name: str) -> list[Any]:
         """A field of all rows, as `Record` has it; None where it is not known."""
         return list(self._column(name))

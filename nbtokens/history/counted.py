@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from nbtokens.history.blocks import Block
+    from nbtokens.history.bulk import Bulk
+    from nbtokens.history.columns import Columns
     from nbtokens.history.journal import Journal
 
 _CHECKPOINT_EVERY: Final = 2_000
@@ -129,21 +131,27 @@ class Counted:
         latest: deque[Block] = deque(maxlen=RECENT)  # each has a call
         with no_collection():
             for block in read_blocks(file, self.offset, self._report):
-                columns = reader.read(block)
-                calls = None if columns is None else columns.where("kind", "call".__eq__)
-                if columns is None or calls is None or not calls or not bulk.add(calls):
+                count = self._count_columns(reader.read(block), bulk)
+                if not count:
                     self._take_latest(latest)
                     self._count_lines(block.lines())
                     continue
                 self.offset = block.end
-                self._since_checkpoint += len(calls)
-                if len(calls) >= RECENT:
+                if count >= RECENT:
                     latest.clear()
                 latest.append(block)
-                for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
-                    self._count(record)
             bulk.finish()
         self._remember(self._take_latest(latest))
+
+    def _count_columns(self, columns: Columns | None, bulk: Bulk) -> int:
+        """Count rows all at once, and say how many calls are among them; none is counted where that is 0."""
+        calls = () if columns is None else columns.where("kind", "call".__eq__)
+        if columns is None or not calls or not bulk.add(calls):
+            return 0
+        self._since_checkpoint += len(calls)
+        for record in columns.where("kind", "call".__ne__).records() if len(calls) < len(columns) else ():
+            self._count(record)
+        return len(calls)
 
     def _count_lines(self, lines: Iterable[Line]) -> None:
         for record, end in lines:

@@ -166,6 +166,7 @@ class Store:
             rows = columns.where("kind", _is_row)
             if rows:
                 yield rows.fold(amended)
+            del columns, rows  # before more are read
         for columns in columns_of(record for record in waiting.values() if _is_row(record.kind)):
             yield columns.fold(amended)
 

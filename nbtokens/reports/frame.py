@@ -26,7 +26,6 @@ _CATEGORIES: Final = frozenset(
         "usage_source", "status", "error", "price_source",
     }
 )  # fmt: skip
-_EXACT: Final = 2**53
 
 
 def frame_of(records: Iterable[Record]) -> pd.DataFrame:
@@ -44,8 +43,12 @@ def frame_of_columns(lots: Iterable[Columns]) -> pd.DataFrame:
     with no_collection():
         for lot in lots:
             for name, column in columns:
-                column.take(lot, name)
-    frame = pd.DataFrame({name: column.series() for name, column in columns})
+                if lot.knows(name):
+                    column.take(lot, name)
+                else:
+                    column.skip(len(lot))
+            del lot  # before more are read
+    frame = pd.DataFrame({name: column.series() for name, column in columns}, copy=False)
     frame["tokens_per_second"] = _speed(frame)
     return frame
 
@@ -58,96 +61,134 @@ class _Column:
 
     def take(self, lot: Columns, name: str) -> None:
         """Take some more rows in."""
-        self._values.extend(lot.values(name))
+        self._values += lot.values(name)
+
+    def skip(self, count: int) -> None:
+        """Take so many rows in of which it is not known."""
+        self._values += [None] * count
 
     def series(self) -> pd.Series[Any]:
         """The whole column."""
         return pd.Series(self._values, dtype="object")
 
 
-class _Category(_Column):
-    """Names that repeat."""
+class _Array(_Column):
+    """A column of numbers."""
+
+    kind: type[np.generic]
+    missing: Any
 
     def __init__(self) -> None:
         super().__init__()
-        self._codes: dict[str | None, int] = {None: -1}
-        self._parts: list[NDArray[np.int32]] = []
+        self._parts: list[NDArray[Any]] = []
+
+    def skip(self, count: int) -> None:
+        self._parts.append(np.full(count, self.missing, self.kind))
+
+    def whole(self) -> NDArray[Any]:
+        """All of it."""
+        return np.concatenate(self._parts) if self._parts else np.zeros(0, self.kind)
+
+
+class _Codes(dict[str | None, int]):
+    """Numbers names in the order in which they come; None is there already."""
+
+    def __missing__(self, name: str | None) -> int:
+        code = self[name] = len(self) - 1
+        return code
+
+
+class _Category(_Array):
+    """Names that repeat."""
+
+    kind = np.int32
+    missing = -1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._codes = _Codes({None: -1})
 
     def take(self, lot: Columns, name: str) -> None:
         values, codes = lot.values(name), self._codes
         if values.count(values[0]) == len(values):
-            code = codes.setdefault(values[0], len(codes) - 1)
-            self._parts.append(np.full(len(values), code, np.int32))
-            return
-        for value in set(values) - codes.keys():
-            codes[value] = len(codes) - 1
-        self._parts.append(np.fromiter(map(codes.__getitem__, values), np.int32, len(values)))
+            self._parts.append(np.full(len(values), codes[values[0]], np.int32))
+        else:
+            self._parts.append(np.fromiter(map(codes.__getitem__, values), np.int32, len(values)))
 
     def series(self) -> pd.Series[Any]:
         names = sorted(name for name in self._codes if name is not None)
         order = np.full(len(names) + 1, -1, np.int32)  # the last is for -1
         for number, name in enumerate(names):
             order[self._codes[name]] = number
-        codes = order[_whole(self._parts, np.int32)]
+        codes = order[self.whole()]
         return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="object")))
 
 
-class _Floats(_Column):
+class _Floats(_Array):
     """Seconds, and USD."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[NDArray[np.float64]] = []
+    kind = np.float64
+    missing = np.nan
 
     def take(self, lot: Columns, name: str) -> None:
         self._parts.append(lot.floats(name))
 
     def series(self) -> pd.Series[Any]:
-        return pd.Series(_whole(self._parts, np.float64))
+        return pd.Series(self.whole())
 
 
-class _Counts(_Column):
+class _Counts(_Array):
     """Whole numbers, to the last digit."""
+
+    kind: type[np.generic] = np.int64
+    missing = 0
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts: list[NDArray[np.int64]] = []
         self._missing: list[NDArray[np.bool_]] = []
 
     def take(self, lot: Columns, name: str) -> None:
-        floats = lot.floats(name)
-        missing = np.isnan(floats)
-        self._missing.append(missing)
-        if (np.abs(floats) > _EXACT).any():
-            self._parts.append(np.array([value or 0 for value in lot.values(name)], np.int64))
+        values = lot.values(name)
+        try:
+            numbers = np.fromiter(values, self.kind, len(values))
+        except TypeError:  # some are None
+            self._missing.append(np.array([value is None for value in values], np.bool_))
+            numbers = np.array([value or 0 for value in values], self.kind)
         else:
-            self._parts.append(np.where(missing, 0.0, floats).astype(np.int64))
+            self._missing.append(np.zeros(len(values), np.bool_))
+        self._parts.append(numbers)
+
+    def skip(self, count: int) -> None:
+        super().skip(count)
+        self._missing.append(np.ones(count, np.bool_))
 
     def series(self) -> pd.Series[Any]:
-        missing = _whole(self._missing, np.bool_)
-        return pd.Series(pd.arrays.IntegerArray(_whole(self._parts, np.int64), missing))
+        return pd.Series(pd.arrays.IntegerArray(self.whole(), self.which_are_missing()))
+
+    def which_are_missing(self) -> NDArray[np.bool_]:
+        """Where it is not known."""
+        return np.concatenate(self._missing) if self._missing else np.zeros(0, np.bool_)
 
 
 class _Flags(_Counts):
     """True, false or not known."""
 
+    kind = np.int8
+
     def series(self) -> pd.Series[Any]:
-        missing = _whole(self._missing, np.bool_)
-        return pd.Series(pd.arrays.BooleanArray(_whole(self._parts, np.int64).astype(np.bool_), missing))
+        return pd.Series(pd.arrays.BooleanArray(self.whole().astype(np.bool_), self.which_are_missing()))
 
 
-class _Times(_Column):
+class _Times(_Array):
     """Moments, UTC."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[NDArray[np.datetime64]] = []
+    kind = np.datetime64
 
     def take(self, lot: Columns, name: str) -> None:  # noqa: ARG002 - there is only one column of times
         self._parts.append(lot.times())
 
     def series(self) -> pd.Series[Any]:
-        return pd.Series(_whole(self._parts, "datetime64[us]")).dt.tz_localize("UTC")
+        return pd.Series(self.whole().astype("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def _column(name: str) -> _Column:
@@ -156,10 +197,6 @@ def _column(name: str) -> _Column:
     return {datetime: _Times, int: _Counts, bool: _Flags, float: _Floats, Decimal: _Floats}.get(
         _KINDS[name], _Column
     )()  # fmt: skip
-
-
-def _whole(parts: list[Any], kind: Any) -> NDArray[Any]:  # noqa: ANN401 - what numpy takes for a type
-    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _speed(frame: pd.DataFrame) -> pd.Series[Any]:
