@@ -27,10 +27,13 @@ class _Checkpoint(msgspec.Struct):
     offset: int
     witness: str
     totals: TotalsData
+    amended: bool = True
 
 
-def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, int] | None:
-    """The totals that were kept, and the offset that they cover; None where there are none that fit.
+def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, int, bool] | None:
+    """The totals that were kept, the offset that they cover, and whether there may be amendments before that.
+
+    None where there are none that fit.
 
     Args:
         folder: the ledger's folder.
@@ -42,12 +45,12 @@ def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, in
         return None
     if kept.version != _VERSION or kept.offset <= 0 or kept.witness != _witness(kept.offset, bytes_before):
         return None
-    return Totals.from_plain(kept.totals), kept.offset
+    return Totals.from_plain(kept.totals), kept.offset, kept.amended
 
 
-def save(folder: Path, totals: Totals, offset: int, bytes_before: Callable[[int], bytes]) -> bool:
+def save(folder: Path, totals: Totals, offset: int, bytes_before: Callable[[int], bytes], *, amended: bool) -> bool:
     """Keep totals; False where the folder can't be written."""
-    kept = _Checkpoint(_VERSION, offset, _witness(offset, bytes_before), totals.to_plain())
+    kept = _Checkpoint(_VERSION, offset, _witness(offset, bytes_before), totals.to_plain(), amended)
     with contextlib.suppress(OSError):
         replace_file(folder / CHECKPOINT_NAME, _encoder.encode(kept))
         return True

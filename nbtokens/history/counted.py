@@ -57,12 +57,11 @@ class Counted:
         self._known: dict[str, Record] = {}
         self._known_before: dict[str, Record] = {}
         self._amendments: list[Record] = []
+        self._amended = False
 
     def catch_up(self) -> None:
         """Count what is new in the file."""
-        identity = self._journal.identity()
-        if identity != self._identity or self._bytes_before(self.offset) != self._last_bytes:
-            self._start_over(identity)
+        self._fit()
         before = self.offset
         try:
             self._count_new()
@@ -81,10 +80,16 @@ class Counted:
             pending, self._amendments = self._amendments, []
             self.amend(self.totals, pending)
 
+    def amendments(self) -> list[Record]:
+        """The rows of kind `amend` in the file. Where none was counted, only what was not counted yet is read."""
+        self._fit()
+        found = list(self._journal.amendments(0 if self._amended else self.offset))
+        return found if self._journal.identity() == self._identity else list(self._journal.amendments())
+
     def checkpoint(self, *, force: bool) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
         if self._since_checkpoint >= (1 if force else _CHECKPOINT_EVERY) and checkpoint.save(
-            self._folder, self.totals, self.offset, self._bytes_before
+            self._folder, self.totals, self.offset, self._bytes_before, amended=self._amended
         ):
             self._since_checkpoint = 0
 
@@ -180,6 +185,7 @@ class Counted:
         self._since_checkpoint += 1
         if record.kind == "amend":
             self._amendments.append(record)
+            self._amended = True
         else:
             self.totals.add(record)
             self._remember([record])
@@ -188,6 +194,12 @@ class Counted:
         if len(self._known) + len(records) > _MOST_KNOWN:
             self._known_before, self._known = self._known, {}
         self._known.update((record.id, record) for record in records)
+
+    def _fit(self) -> None:
+        """See to it that what is counted is of the file that is there now."""
+        identity = self._journal.identity()
+        if identity != self._identity or self._bytes_before(self.offset) != self._last_bytes:
+            self._start_over(identity)
 
     def _start_over(self, identity: tuple[int, int] | None) -> None:
         """Another file, or a shorter one, has the name now: believe a checkpoint that fits it, else read it all."""
@@ -198,8 +210,9 @@ class Counted:
         kept = checkpoint.load(self._folder, self._bytes_before)
         if kept is None:
             self.totals, self.offset, self._last_bytes = self._archived(), 0, b""
+            self._amended = False
         else:
-            self.totals, self.offset = kept
+            self.totals, self.offset, self._amended = kept
             self._last_bytes = self._bytes_before(self.offset)
 
     def _archived(self) -> Totals:

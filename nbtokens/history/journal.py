@@ -131,10 +131,10 @@ class Journal:
                 else:
                     yield from records
 
-    def amendments(self) -> Iterator[Record]:
-        """The records of kind `amend`; of the others hardly any is read."""
+    def amendments(self, offset: int = 0) -> Iterator[Record]:
+        """The records of kind `amend` behind an offset; of the others hardly any is read."""
         with contextlib.suppress(OSError), self.path.open("rb", buffering=0) as file:
-            for block in read_blocks(file, 0, lambda _: None):
+            for block in read_blocks(file, offset, lambda _: None):
                 if not block.array or b'"amend"' in block.array:
                     yield from (line.record for line in block.lines() if line.record.kind == "amend")
 

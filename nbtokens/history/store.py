@@ -175,7 +175,9 @@ class Store:
         with self._appending:
             waiting = [record for record in self._waiting_records if record.kind == "amend"]
         archived = self.archive.rows(kinds=("amend",))
-        return {record.ref: record for record in (*archived, *self.journal.amendments(), *waiting)}
+        with self._reading:
+            written = self._counted.amendments()
+        return {record.ref: record for record in (*archived, *written, *waiting)}
 
     def ids(self) -> set[str]:
         """The ids of all rows in the files, of whatever kind."""
