@@ -50,6 +50,11 @@ class Import:
             files.append({"path": path, "added": done.added, "known": done.known, "bad": len(done.bad)})
             if not arguments.json:
                 say(f"{path}: {count(done.added)} rows added, {count(done.known)} were there already")
+            if done.summed:
+                complain(
+                    f"{path}: {count(done.summed)} rows passed over that would count twice: sums of them are here "
+                    "already, or the rows that they sum up (of the same day, model, operation, notebook and user)"
+                )
             for one in done.bad[:_MOST_NAMED]:
                 complain(f"{path}: {one}; passed over")
             if len(done.bad) > _MOST_NAMED:

@@ -69,7 +69,7 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a record holds
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return f"'{value}" if FORMULA.match(value) else value
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, dict):

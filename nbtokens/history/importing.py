@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import msgspec
 
 from nbtokens.errors import HistoryError
 from nbtokens.history.layout import HEAD_BYTES, is_ours, read_texts
+from nbtokens.history.overlap import Overlap
 from nbtokens.record import FIELDS, VERSION, Record, decode, encode
 
 if TYPE_CHECKING:
@@ -35,11 +37,13 @@ class Imported:
     Attributes:
         added: rows that are in the history now.
         known: rows that were there already.
+        summed: rows that sums here stand for already, or sums of rows that are here.
         bad: lines that are no record, and why.
     """
 
     added: int = 0
     known: int = 0
+    summed: int = 0
     bad: list[str] = field(default_factory=list)
 
 
@@ -57,6 +61,7 @@ def import_file(store: Store, path: Path, columns: Mapping[str, str], known: set
     """
     done = Imported()
     lot: list[bytes] = []
+    here = Overlap(store)
     try:
         texts = _table_rows(path, columns, done) if path.suffix.lower() == ".csv" else _history_rows(path, done)
         for text, record in texts:
@@ -64,6 +69,9 @@ def import_file(store: Store, path: Path, columns: Mapping[str, str], known: set
                 done.known += 1
                 continue
             known.add(record.id)
+            if here.holds(record):
+                done.summed += 1
+                continue
             lot.append(text)
             if len(lot) >= _LOT:
                 done.added += _append(store, lot)
@@ -108,6 +116,11 @@ def _table_rows(path: Path, columns: Mapping[str, str], done: Imported) -> Itera
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.DictReader(file)
         names = table.fieldnames or ()
+        if names and "started_at" not in {*names, *columns}:
+            raise HistoryError(
+                f"{path} has no column started_at; name the one that says when a call began, with --map "
+                f"started_at=COLUMN. Its columns: {', '.join(names)}."
+            )
         for name, column in columns.items():
             if name not in FIELDS or column not in names:
                 raise HistoryError(
@@ -132,8 +145,8 @@ def _record_of_row(row: Mapping[str, Any], columns: Mapping[str, str], seen: Cou
     if "started_at" not in values:
         raise ValueError("it has no started_at; name its column with --map started_at=COLUMN")
     at = datetime.fromisoformat(values.pop("started_at"))
-    values.setdefault("kind", "call")
-    values.setdefault("status", "ok")
+    if values.setdefault("kind", "call") == "call":
+        values.setdefault("status", "ok")
     plain: dict[str, Any] = {name: _unquoted(text) for name, text in values.items()}
     for name in ("usage", "tags", "scores", "sums", "content"):
         if name in plain:
@@ -148,8 +161,8 @@ def _record_of_row(row: Mapping[str, Any], columns: Mapping[str, str], seen: Cou
 
 def _unquoted(text: str) -> str:
     """A text as it was before `nbtokens export` made it harmless to spreadsheets."""
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+    return text[1:] if text[:1] == "'" and FORMULA.match(text) else text
 
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""With these a cell begins that a spreadsheet takes for a formula."""
+FORMULA: Final = re.compile("'*[=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-]")
+"""So a cell begins that a spreadsheet takes for a formula, in full-width characters, too; or one that was quoted."""
