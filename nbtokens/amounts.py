@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.decimals import exactly
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
 
 UNPRICED: Final = "unpriced"
 NOT_KNOWN: Final = "n/a"
@@ -33,6 +33,11 @@ def usd(amount: Decimal | float | None) -> str:
     if rounded >= _LEAST_FOR_FOUR_DECIMALS:
         return f"${amount:.4f}"
     return f"${amount:.{1 - math.floor(math.log10(rounded))}f}"
+
+
+def usd_set(amount: Decimal) -> str:
+    """Money as somebody has set it: `$5.00`; what has parts of a cent, as money that was spent."""
+    return f"${amount:,.2f}" if Decimal(f"{amount:.2f}") == amount else usd(amount)
 
 
 def count(number: float | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias, cast, get_args
 
-from nbtokens.amounts import count, usd
+from nbtokens.amounts import count, usd, usd_set
 from nbtokens.decimals import exactly
 from nbtokens.errors import ConfigError
 
@@ -53,10 +53,14 @@ class Limit:
     name: str = ""
 
     def __str__(self) -> str:
-        amounts = [usd(self.cost_usd)] if self.cost_usd is not None else []
+        amounts = [usd_set(self.cost_usd)] if self.cost_usd is not None else []
         amounts += [f"{count(self.tokens)} tokens"] if self.tokens is not None else []
         whose = f" for {self.whose}" if self.scope is not None else ""
         return f"{' and '.join(amounts)} per {self.per}{whose}"
+
+    def money_of(self, spent: str) -> str:
+        """How much of its money is spent, in words; nothing where it limits none."""
+        return "" if self.cost_usd is None else f"{spent} of {usd_set(self.cost_usd)}"
 
     @property
     def whose(self) -> str:
@@ -102,7 +106,11 @@ class BudgetExceeded(BaseException):
                 f"This call was not sent: its price is not known, and the limit of {limit} stops such calls. Say what "
                 "its model costs in [tool.nbtokens.prices], or set the limit with `--unpriced warn`."
             )
-        said = f"{count(spent.tokens)} of {count(limit.tokens)} tokens" if self.of_tokens else _money(limit, spent)
+        said = (
+            f"{count(spent.tokens)} of {count(limit.tokens)} tokens"
+            if self.of_tokens
+            else limit.money_of(usd(spent.cost_usd))
+        )
         would = f"about {count(expected.tokens)} tokens" if self.of_tokens else f"about {usd(expected.cost_usd)}"
         said = f"This call was not sent: {limit.covers} has used {said}, and the call would use {would}."
         if limit.scope is not None:
@@ -118,10 +126,6 @@ class BudgetExceeded(BaseException):
         """Whether it is the limit on tokens that the call would have passed."""
         limit = self.limit
         return limit.tokens is not None and self.spent.tokens + self.expected.tokens > limit.tokens
-
-
-def _money(limit: Limit, spent: Amounts) -> str:
-    return f"{usd(spent.cost_usd)} of {usd(limit.cost_usd)}"
 
 
 @exactly

@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
-from nbtokens.amounts import count, speed, usd
+from nbtokens.amounts import count, speed, usd, usd_set
 from nbtokens.context import current_place, pop_operation, push_operation
 from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
@@ -161,7 +161,7 @@ class Track(Tally, Generic[T]):
         sums = self.sums
         usual = sums.cost_usd / rows if rows else Decimal(0)
         if self._budget is not None and (sums.cost_usd + usual > self._budget or sums.cost_usd >= self._budget):
-            return f"stopped: {usd(sums.cost_usd)} of {usd(self._budget)} are spent"
+            return f"stopped: {usd(sums.cost_usd)} of {usd_set(self._budget)} are spent"
         budgets = runtime().budgets
         latest = self.steps[-1].expected if rows else Amounts()
         for limit in budgets.limits:

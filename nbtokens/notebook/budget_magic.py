@@ -29,15 +29,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 @functools.cache
-def _parser() -> _Parser:
-    parser = _Parser(prog="%tokens budget", add_help=False, allow_abbrev=False)
-    parser.add_argument("amount", nargs="?")
-    parser.add_argument("--tokens")
-    parser.add_argument("--per", choices=PERIODS, default="session")
-    parser.add_argument("--at", nargs="+", default=["80%"])
-    parser.add_argument("--then", choices=ACTIONS, default="stop")
-    parser.add_argument("--unpriced", choices=ACTIONS[:2], default="warn")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """What may be said behind `%tokens budget`."""
+    said = _Parser(prog="%tokens budget", add_help=False, allow_abbrev=False)
+    said.add_argument("amount", nargs="?")
+    said.add_argument("--tokens")
+    said.add_argument("--per", choices=PERIODS, default="session")
+    said.add_argument("--at", nargs="+", default=["80%"])
+    said.add_argument("--then", choices=ACTIONS, default="stop")
+    said.add_argument("--unpriced", choices=ACTIONS[:2], default="warn")
+    return said
 
 
 def run_budget(budgets: Budgets, words: list[str]) -> Report:
@@ -49,7 +50,7 @@ def run_budget(budgets: Budgets, words: list[str]) -> Report:
     if words == ["off"]:
         budgets.remove()
     elif words:
-        said = _parser().parse_args(words)
+        said = parser().parse_args(words)
         if said.at[1:] not in ([], ["warn"]):
             raise ConfigError(f"%tokens budget: --at takes a share and `warn`, not {' '.join(said.at)!r}.")
         budgets.add(
@@ -70,7 +71,7 @@ def budget_report(budgets: Budgets) -> Report:
     rows = []
     for limit in (*budgets.limits, *budgets.team.at(current_place())):
         spent = budgets.spent(limit, current_place())
-        cost = "" if limit.cost_usd is None else f"{usd(spent.cost_usd)} of {usd(limit.cost_usd)}"
+        cost = limit.money_of(usd(spent.cost_usd))
         tokens = "" if limit.tokens is None else f"{count(spent.tokens)} of {count(limit.tokens)}"
         per = limit.per if limit.scope is None else f"{limit.per}, {limit.whose}"
         rows.append((per, cost, tokens, f"{limit.warn_at:.0%}", limit.then))

@@ -10,6 +10,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from nbtokens.guard import guarded
 from nbtokens.history.totals import Dimension
+from nbtokens.notebook import budget_magic
 from nbtokens.notebook.cell_options import CELL_OPTIONS
 from nbtokens.operation import USUAL_OPERATIONS
 
@@ -70,6 +71,10 @@ class Completer:
 
         if not before:
             return [*filter(None, self._words), *QUESTIONS, *CHORES]
+        if before == ["budget"]:
+            return [*self._words["budget"], *self._options(budget_magic.parser(), before)]
+        if before[0] == "budget":
+            return self._options(budget_magic.parser(), before)
         if before[0] in self._words:
             return self._words[before[0]]
         asked = QUESTIONS.get(before[0]) or CHORES.get(before[0])
@@ -81,10 +86,11 @@ class Completer:
         asked.add_arguments(parser)
         if before[0] in QUESTIONS:
             add_format(parser)
-        return self._arguments(parser._actions, before)  # noqa: SLF001 - argparse has no public way to list them
+        return self._options(parser, before)
 
-    def _arguments(self, actions: list[argparse.Action], before: list[str]) -> Iterable[str]:
+    def _options(self, parser: argparse.ArgumentParser, before: list[str]) -> Iterable[str]:
         """The values of the option that stands last, else every option, and the values of what needs no option."""
+        actions = parser._actions  # noqa: SLF001 - argparse has no public way to list them
         last = next((action for action in actions if before[-1] in action.option_strings), None)
         if last is not None and last.nargs != 0:
             return self._values(last)

@@ -98,6 +98,7 @@ class TokensMagics(Magics):
     def words(self) -> dict[str, tuple[str, ...]]:
         """Command -> the words that may follow it."""
         following = {
+            "budget": ("off",),
             "cells": _SESSION,
             "df": _SESSION,
             "plot": _PLOTS,

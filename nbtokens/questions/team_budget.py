@@ -14,7 +14,6 @@ from nbtokens.reports.report import Report, Table
 if TYPE_CHECKING:
     import argparse
 
-    from nbtokens.limits import Limit
     from nbtokens.shared_budgets import Standing
     from nbtokens.views import History
 
@@ -66,7 +65,7 @@ def _report(found: list[Standing]) -> Report:
             str(one.limit.scope),
             one.limit.name,
             one.limit.per,
-            _of(one.limit, usd(one.spent.cost_usd)),
+            one.limit.money_of(usd(one.spent.cost_usd)),
             "" if one.limit.tokens is None else f"{count(one.spent.tokens)} of {count(one.limit.tokens)}",
             f"{one.limit.warn_at:.0%}",
             one.limit.then,
@@ -91,7 +90,3 @@ def _report(found: list[Standing]) -> Report:
     }
     empty = "No budget is set: nbtokens --team budget 50 --user NAME --per month"
     return Report("Budgets of the team", (Table("", _COLUMNS, rows, empty=empty),), data)
-
-
-def _of(limit: Limit, spent: str) -> str:
-    return "" if limit.cost_usd is None else f"{spent} of {usd(limit.cost_usd)}"

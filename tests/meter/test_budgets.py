@@ -51,7 +51,7 @@ def test_stops_before_the_limit_is_passed(priced: str, server: ScriptedServer) -
         call(priced)
     assert len(server.asked) == 2
     said = str(stopped.value)
-    assert all(part in said for part in ("$2.0000 of $2.5000", "about $1.0000", "%tokens budget", "not sent"))
+    assert all(part in said for part in ("$2.0000 of $2.50", "about $1.0000", "%tokens budget", "not sent"))
     assert nbtokens.session().sums.calls == 2
 
 
@@ -130,7 +130,7 @@ def test_warning_near_the_limit(priced: str) -> None:
     nbtokens.budget(2, warn_at="50%", then="warn")
     for _ in range(4):
         call(priced)
-    near = [sentence for sentence in runtime().notices if "near its limit of $2.0000 per session" in sentence]
+    near = [sentence for sentence in runtime().notices if "near its limit of $2.00 per session" in sentence]
     passed = [sentence for sentence in runtime().notices if "has passed its limit" in sentence]
     assert (len(near), len(passed)) == (1, 1)
 

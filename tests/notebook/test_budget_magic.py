@@ -25,12 +25,12 @@ def without_limits() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("budget 5.00 --per day --at 80% warn --then stop", "$5.0000 per day"),
+        ("budget 5.00 --per day --at 80% warn --then stop", "$5.00 per day"),
         ("budget --tokens 200k", "200,000 tokens per session"),
-        ("budget $2 --per minute --then wait", "$2.0000 per minute"),
-        ("budget 1 --per cell --unpriced stop", "$1.0000 per cell"),
-        ("budget 1 --per notebook", "$1.0000 per notebook"),
-        ("budget 1 --per month", "$1.0000 per month"),
+        ("budget $2 --per minute --then wait", "$2.00 per minute"),
+        ("budget 1 --per cell --unpriced stop", "$1.00 per cell"),
+        ("budget 1 --per notebook", "$1.00 per notebook"),
+        ("budget 1 --per month", "$1.00 per month"),
     ],
 )
 def test_setting(line: str, said: str, shell: Shell) -> None:

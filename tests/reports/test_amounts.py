@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtokens.amounts import count, local_time, seconds, speed, usd
+from nbtokens.amounts import count, local_time, seconds, speed, usd, usd_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,15 @@ def test_usd(amount: str | None, text: str) -> None:
     assert usd(None if amount is None else Decimal(amount)) == text
     if amount is not None:
         assert usd(float(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("5", "$5.00"), ("0.10", "$0.10"), ("1234.5", "$1,234.50"), ("0.125", "$0.1250"), ("0", "$0.00")],
+)
+def test_usd_set(amount: str, text: str) -> None:
+    """What somebody has set reads as it was written: whole cents have two decimals."""
+    assert usd_set(Decimal(amount)) == text
 
 
 @given(amount=st.decimals("1E-15", "1E9", allow_nan=False))

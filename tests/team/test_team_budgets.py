@@ -97,7 +97,7 @@ def test_by_the_magic(team: Shipment, priced: str) -> None:
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     shell.run_line_magic("load_ext", "nbtokens")
     shown = str(shell.run_line_magic("tokens", "--team budget 5 --user ada"))
-    assert "$0.00 of $5.0000" in shown
+    assert "$0.00 of $5.00" in shown
     assert "ada" in shown
     assert "No budget is set" in str(shell.run_line_magic("tokens", "budget"))
     shell.run_line_magic("unload_ext", "nbtokens")
@@ -116,7 +116,7 @@ def test_a_call_is_stopped(team: Shipment, priced: str, server: ScriptedServer) 
         ask(priced)
     assert len(server.asked) == 2
     said = str(stopped.value)
-    for part in ("the month (UTC) of project 'reviews'", "$4.0000 of $4.5000", "about $1.0000", "--team budget"):
+    for part in ("the month (UTC) of project 'reviews'", "$4.0000 of $4.50", "about $1.0000", "--team budget"):
         assert part in said
     wait_until(lambda: not runtime().budgets.team.unseen())  # its own calls have arrived, and count once
     limit = stopped.value.limit

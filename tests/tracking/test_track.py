@@ -170,7 +170,7 @@ def test_it_stops_at_its_own_budget(capsys: pytest.CaptureFixture[str]) -> None:
         reached += 1
         spend(1)
     assert reached == 3
-    assert bar.stopped == "stopped: $3.0000 of $3.5000 are spent"
+    assert bar.stopped == "stopped: $3.0000 of $3.50 are spent"
     assert bar.stopped in capsys.readouterr().err
     assert list(nbtokens.track([1], budget=0)) == []
 
@@ -181,7 +181,7 @@ def test_it_stops_at_the_limits_that_are_set(recording: Ledger) -> None:
         bar = nbtokens.track([1] * 10)
         assert sum(1 for _ in bar if spend(1) is None) == 2
         assert bar.stopped is not None
-        assert "this session is near its limit of $2.5000 per session" in bar.stopped
+        assert "this session is near its limit of $2.50 per session" in bar.stopped
     with nbtokens.budget(tokens=300):  # 120 are used
         assert sum(1 for _ in nbtokens.track([1] * 10) if spend(1) is None) == 3
     with nbtokens.budget(1, then="warn"):
