@@ -189,7 +189,10 @@ def _find_settings(here: Path) -> tuple[Path | None, Settings]:
     for folder in _upward(here):
         own = folder / "nbtokens.toml"
         if own.is_file():
-            return own, _settings(_read_toml(own), own)
+            table = _read_toml(own)
+            if isinstance(table.get("tool"), dict):  # written as for pyproject.toml
+                table |= table.pop("tool").get("nbtokens", {})
+            return own, _settings(table, own)
         shared = folder / "pyproject.toml"
         if shared.is_file():
             table = _read_toml(shared).get("tool", {}).get("nbtokens")

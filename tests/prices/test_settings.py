@@ -75,6 +75,17 @@ def test_settings_are_found_upward(project: Path) -> None:
     assert load_config(project / "a" / "b").settings.prices["m"].input_per_mtok == 1
 
 
+def test_headers_as_in_pyproject(project: Path) -> None:
+    """What is written as for pyproject.toml holds in nbtokens.toml too; a mistake in it is told all the same."""
+    own = project / "nbtokens.toml"
+    own.write_text(f'project = "reviews"\n{PRICES.replace("[", "[tool.nbtokens.")}')
+    settings = load_config().settings
+    assert (settings.project, settings.prices["m"].input_per_mtok) == ("reviews", 1)
+    for mistake in ("[tool.nbtokens.price.m]\ninput_per_mtok = 1", "tool = 1"):
+        own.write_text(mistake)
+        assert "has no setting" in (load_config().problem or "")
+
+
 @pytest.mark.parametrize(
     ("text", "hints"),
     [
