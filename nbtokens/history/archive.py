@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from nbtokens.errors import HistoryError
 from nbtokens.history.checkpoint import replace_file, sync_folder
 from nbtokens.history.totals import Totals, TotalsData
 from nbtokens.record import Record, folded
@@ -64,11 +65,36 @@ class Archive:
         return next((entry.files for entry in entries if entry.marker == marker), entries[-1].files)
 
     def entries(self) -> list[Entry]:
-        """What the manifest says; the newest last."""
+        """What the manifest says; the newest last.
+
+        Raises:
+            HistoryError: there are files, but the manifest is missing or can't be read: which of them count?
+        """
+        manifest = self.folder / _MANIFEST
         try:
-            return _entries.decode((self.folder / _MANIFEST).read_bytes())
-        except (OSError, msgspec.MsgspecError):
-            return []
+            return _entries.decode(manifest.read_bytes())
+        except FileNotFoundError:
+            if not self._found():
+                return []
+            why = "it is missing"
+        except (OSError, msgspec.MsgspecError) as error:
+            why = str(error)
+        raise HistoryError(
+            f"{manifest}, which says what is archived, can't be read ({why}). `nbtokens verify --repair` makes it anew."
+        )
+
+    def begin(self) -> None:
+        """Make the manifest before the first file, so that none is ever there without it."""
+        if not self.entries():
+            self.keep_entries([])
+
+    def recover(self) -> None:
+        """Make the manifest anew where it can't be read: all files that are there count."""
+        try:
+            self.entries()
+        except HistoryError:
+            names = [path.relative_to(self.folder).as_posix() for path in self._found()]
+            self.keep_entries([Entry(marker_of(self._ledger / _JOURNAL), names)])
 
     def files(self) -> list[Path]:
         """The files that count."""
@@ -139,6 +165,9 @@ class Archive:
         for path in self.folder.glob("year=*/month=*/*part-*.parquet*"):
             if path not in named:
                 path.unlink()
+
+    def _found(self) -> list[Path]:
+        return sorted(self.folder.glob("year=*/month=*/part-*.parquet"))
 
     def _sizes(self, names: list[str]) -> list[tuple[str, int]]:
         return [(name, (self.folder / name).stat().st_size) for name in names]

@@ -91,6 +91,8 @@ def rewrite(store: Store, plan: Plan) -> Outcome:
     with store.journal.locked():
         path = Path(os.path.realpath(store.journal.path))
         archive.remove_strays()
+        if plan.why == "archive":
+            archive.begin()
         before = Entry(marker_of(path), archive.names())
         try:
             files = _rewrite_archive(store, plan, before.files, outcome)

@@ -263,11 +263,11 @@ class Store:
         self._retained_on = now.date()
         from nbtokens.history import upkeep  # noqa: PLC0415 - only where rows are not kept for ever
 
-        if upkeep.is_due(self, days, now):
-            try:
+        try:
+            if upkeep.is_due(self, days, now):
                 upkeep.retain(self, days, now)
-            except (OSError, HistoryError) as error:
-                self._tell(f"Rows older than {days} days could not be replaced by their sums: {error}")
+        except (OSError, HistoryError) as error:
+            self._tell(f"Rows older than {days} days could not be replaced by their sums: {error}")
 
     def _report(self, bad: Bad) -> None:
         """Say once which line of the file is no record."""

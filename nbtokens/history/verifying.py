@@ -100,8 +100,11 @@ def _faults(store: Store) -> list[Bad]:
 
 
 def repair(store: Store) -> Outcome:
-    """Write the history anew: valid JSON, each id once; what can't be read is set aside."""
+    """Write the history anew: valid JSON, each id once; what can't be read is set aside. Totals are added up again."""
+    store.archive.recover()
     ids: set[str] = set()
+    with contextlib.suppress(HistoryError):  # a file of the archive that can't be read is for `verify` to name
+        ids.update(record.id for record in store.archive.rows())
 
     def keeps(record: Record) -> bool:
         new = record.id not in ids
@@ -138,8 +141,8 @@ def _compare(store: Store, totals: Totals, found: Findings) -> None:
             other.calls, other.cost_usd, other.input_tokens, other.output_tokens
         ):  # fmt: skip
             found.problems.append(
-                f"The totals of {key.day}, {key.model} are not the sum of the rows; remove "
-                f"{store.folder / 'totals_checkpoint.json'} and ask again."
+                f"The totals of {key.day}, {key.model} are not the sum of the rows; `nbtokens verify --repair` adds "
+                "them up again."
             )
             return
     if marker_of(store.journal.path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nbtokens.cli import main
 from nbtokens.history.store import Store
+from nbtokens.history.verifying import verify
 from nbtokens.record import encode
 from nbtokens.runtime import runtime
 
@@ -116,3 +118,61 @@ def test_a_link_that_leads_nowhere(ledger: Ledger, capsys: pytest.CaptureFixture
     told: list[str] = []
     assert Store(ledger.folder, told.append).totals().sums().calls == 0
     assert runtime().store.totals().sums().calls == 0
+
+
+@pytest.fixture
+def archived(records: list[Record], ledger: Ledger) -> list[Record]:
+    """The same records, all of them in the archive."""
+    for record in records:
+        runtime().store.append(record)
+    assert main(["archive", "--before", "2999-01"]) == 0
+    return records
+
+
+def _spoil(path: Path) -> None:
+    path.write_bytes(b"[" + path.read_bytes()[9:])
+
+
+@pytest.mark.parametrize("spoil", [_spoil, Path.unlink])
+def test_the_archive_without_its_manifest(
+    spoil: Callable[[Path], None], archived: list[Record], ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it is deleted, figures say that they leave it out, and `--repair` brings all of it back."""
+    files = sorted((ledger.folder / "archive").rglob("*.parquet"))
+    spoil(ledger.folder / "archive" / "_manifest.json")
+    (ledger.folder / "totals_checkpoint.json").unlink()
+    told: list[str] = []
+    assert Store(ledger.folder, told.append).totals().sums().calls == 0
+    assert "_manifest.json, which says what is archived, can't be read" in told[0]
+    for words in (["archive"], ["forget", "--user", "bob", "--yes"], ["stats", "--by", "session"]):
+        assert main(words) == 2
+        assert "`nbtokens verify --repair` makes it anew" in capsys.readouterr().err
+    assert main(["verify"]) == 1
+    assert sorted((ledger.folder / "archive").rglob("*.parquet")) == files
+    assert main(["verify", "--repair"]) == 0
+    assert list(Store(ledger.folder, pytest.fail).records()) == archived
+    assert Store(ledger.folder, pytest.fail).totals().sums().calls == 4
+
+
+@pytest.mark.parametrize("name", ["totals_checkpoint.json", "archive/_totals.json"])
+def test_totals_that_are_wrong(name: str, archived: list[Record], ledger: Ledger) -> None:
+    """Kept totals that fit the files, but say something else, are found; `--repair` adds up again."""
+    if name != "totals_checkpoint.json":
+        (ledger.folder / "totals_checkpoint.json").unlink()
+    path = ledger.folder / name
+    kept = json.loads(path.read_bytes())
+    kept["totals"]["rows"][0][1][0] += 5
+    path.write_text(json.dumps(kept))
+    [problem] = verify(Store(ledger.folder, pytest.fail)).problems
+    assert "are not the sum of the rows" in problem
+    assert main(["verify", "--repair"]) == 0
+    assert Store(ledger.folder, pytest.fail).totals().sums().calls == 4
+
+
+def test_rows_in_the_archive_and_in_the_file(archived: list[Record], ledger: Ledger) -> None:
+    """Rows that are there twice count once after `--repair`."""
+    for record in archived[:2]:
+        runtime().store.append(record)
+    assert main(["verify"]) == 1
+    assert main(["verify", "--repair"]) == 0
+    assert list(Store(ledger.folder, pytest.fail).records()) == archived
