@@ -29,6 +29,11 @@ def without_magic(lines: list[str]) -> list[str]:
     return rest if rest and rest[0].startswith("%%") else ["\n", *rest]
 
 
+# IPython passes such ones over when it looks whether a cell is complete. In a terminal, a cell that begins with `%%`
+# goes on until a blank line; without its first line it would run before anything else could be typed.
+without_magic.has_side_effects = True  # type: ignore[attr-defined]
+
+
 def options_of(source: str) -> CellOptions | None:
     """What stands behind `%%tokens` in a cell, alone or among its leading cell magics; None where it isn't."""
     for line in source.lstrip("\n\r \t").splitlines():

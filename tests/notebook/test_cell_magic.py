@@ -44,6 +44,12 @@ def test_the_last_expression_is_displayed(source: str, value: object, printed: s
     assert shell.shell.user_ns["Out"].get(2) == value
 
 
+@pytest.mark.parametrize("typed", ["", "\n", "\nx = 1", "\nx = 1\n", "\nx = 1\n\n", "\nif x:\n    y"])
+def test_typed_in_a_terminal(typed: str, shell: Shell) -> None:
+    """A terminal waits for the rest of the cell, until a blank line, as with IPython's own cell magics."""
+    assert shell.shell.check_complete(f"%%tokens{typed}") == shell.shell.check_complete(f"%%time{typed}")
+
+
 def test_names_stay(shell: Shell) -> None:
     """What the cell assigns is there in the next one."""
     shell("%%tokens\nx = ask().model")
