@@ -34,13 +34,13 @@ _SHORT: Final = 20
 _LONG: Final = 27
 _LEAST: Final = np.frombuffer(b"0000-00-00T00:00:00.000000Z", np.uint8)
 _MOST: Final = np.frombuffer(b"9999-19-39T29:59:59.999999Z", np.uint8)
-_HOUR: Final = 11
+_TENS: Final = np.array([0, 2, 5, 8, 11, 14, 17, 20, 22, 24])
+_HOUR: Final = 4
 _MOST_HOURS: Final = 23
-_WORTH: Final = np.zeros((_LONG, 2))
-"""What each digit is worth in a number for the day, and in microseconds."""
-_WORTH[[0, 1, 2, 3, 5, 6, 8, 9], 0] = 10.0 ** np.arange(7, -1, -1)
-_WORTH[[11, 12, 14, 15, 17, 18], 1] = np.multiply((36_000, 3600, 600, 60, 10, 1), 1e6)
-_WORTH[20:26, 1] = 10.0 ** np.arange(5, -1, -1)
+_WORTH: Final = np.zeros((10, 2))
+"""What every two digits are worth in a number for the day, and in microseconds."""
+_WORTH[:4, 0] = (1e6, 1e4, 100, 1)
+_WORTH[4:, 1] = (3.6e9, 6e7, 1e6, 1e4, 100, 1)
 _CALENDAR_BEGINS: Final = np.datetime64("0001-01-01", "us")
 _EXACT_LENGTH: Final = 16
 _COMMA: Final = ord(",")
@@ -141,8 +141,8 @@ class _Money:
         A number of 15 digits at most is told by the float that is next to it. So if the whole number of units has no
         more, and leads to the same float, it is the same number.
         """
-        ends = np.flatnonzero(np.frombuffer(self.text[:-1] + b",", np.uint8) == _COMMA)
-        if np.diff(ends, prepend=0).max() - 1 > _EXACT_LENGTH:
+        commas = np.flatnonzero(np.frombuffer(b"," + self.text[1:-1] + b",", np.uint8) == _COMMA)
+        if np.diff(commas).max() - 1 > _EXACT_LENGTH:
             return None
         floats: Floats = np.where(np.isnan(self.floats), 0.0, self.floats)
         units = np.rint(floats * PICO)
@@ -270,14 +270,15 @@ def _moments(texts: Sequence[str]) -> NDArray[np.datetime64]:
     """
     joined = "".join([text if len(text) == _LONG else _with_fraction(text) for text in texts]).encode()
     digits = np.frombuffer(joined, np.uint8).reshape(len(texts), _LONG) - _LEAST
-    if (digits > _MOST - _LEAST).any() or (digits[:, _HOUR] * 10 + digits[:, _HOUR + 1] > _MOST_HOURS).any():
+    pairs = digits[:, _TENS] * 10 + digits[:, _TENS + 1]
+    if (digits > _MOST - _LEAST).any() or (pairs[:, _HOUR] > _MOST_HOURS).any():
         raise ValueError
-    days, microseconds = (digits @ _WORTH).T
-    begins = np.flatnonzero(np.concatenate(([True], days[1:] != days[:-1])))
-    midnights = np.frombuffer(joined, f"S{_LONG}")[begins].astype("S10").astype("datetime64[us]")
+    days, microseconds = (pairs @ _WORTH).T
+    is_other_day = np.concatenate(([True], days[1:] != days[:-1]))
+    midnights = np.frombuffer(joined, f"S{_LONG}")[is_other_day].astype("S10").astype("datetime64[us]")
     if (midnights < _CALENDAR_BEGINS).any():
         raise ValueError
-    times = np.repeat(midnights, np.diff(begins, append=len(days)))
+    times: NDArray[np.datetime64] = midnights[np.cumsum(is_other_day) - 1]
     times += microseconds.astype("timedelta64[us]")
     return times
 
