@@ -35,6 +35,7 @@ from nbtokens.team.history import TeamHistory
 from nbtokens.team.limits import standings
 from nbtokens.team.shipper import Shipper
 from nbtokens.team.tables import token_usage
+from nbtokens.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +47,14 @@ _INDEXES = "SELECT indexdef, indexname FROM pg_indexes WHERE tablename = 'token_
 _ROWS = """
 INSERT INTO token_usage (v, kind, id, started_at, project, "user", session, run_id, notebook, cell, operation,
     call_type, provider, model, status, input_tokens, output_tokens, total_tokens, duration_s, cost_usd,
-    usage_source, ledger)
+    max_tokens, request_hash, prefix_hash, usage_source, ledger)
 SELECT 1, 'call', 'load-' || n, CAST(:first AS timestamptz) + n * (CAST(:days AS interval) / :rows),
     'project ' || n % 200 % 7, 'user ' || n % 200 / 4, 'session ' || n % 5000, 'run ' || n % 20000,
     'book ' || n % 200 || '.ipynb', 'cell ' || n % 20, 'operation ' || n % 200 % 10 + n / 200 % 3, 'chat', 'openai',
     'model ' || n / 600 % 3, CASE WHEN n % 97 = 0 THEN 'error' ELSE 'ok' END, 100 + n % 900, 10 + n % 300,
-    110 + n % 900 + n % 300, 0.2 + (n % 100) / 50.0, (n % 1000) * 0.00001, 'reported', 'load'
+    110 + n % 900 + n % 300, 0.2 + (n % 100) / 50.0, (n % 1000) * 0.00001,
+    CASE WHEN n % 3 = 0 THEN 512 WHEN n % 3 = 1 THEN 1024 END, 'request ' || (CAST(n AS bigint) * 7919) % 8000000,
+    'prefix ' || n % 5000, 'reported', 'load'
 FROM generate_series(1, :rows) AS n
 """
 _DAILY = """
@@ -180,6 +183,7 @@ def questions(url: str, rows: int) -> None:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     month = Selection(since=midnight - timedelta(days=29))
     hour = Selection(since=datetime.now(UTC) - timedelta(hours=1))
+    week, limits = Selection(since=midnight - timedelta(days=6)), Thresholds()
     asked: dict[str, Callable[[], object]] = {
         "sums of 30 days": lambda: team.sums_of(month),
         "30 days by day": lambda: team.by("day", month),
@@ -191,7 +195,13 @@ def questions(url: str, rows: int) -> None:
         "sums of the last hour, from rows": lambda: team.sums_of(hour),
         "stats of one day, percentiles from rows": lambda: team.totals_of(Selection(since=midnight)),
         "stats of one day by run, from rows": lambda: team.token_stats(Selection(since=midnight), ["run_id"]),
-        "what a process asks of budgets every 2 s": lambda: asked_for(engine),
+        "stats of a week by run, from rows": lambda: team.token_stats(week, ["run_id"]),
+        "check of one day": lambda: team.findings(Selection(since=midnight), limits),
+        "check of a week": lambda: team.findings(week, limits),
+        "validate, the latest 50,000 calls": lambda: team.validation(Selection(), "all calls"),
+        "savings of one day": lambda: team.wasted(Selection(since=midnight)),
+        "savings, the latest 1,000,000 calls": lambda: team.wasted(Selection()),
+        "what a process of budgets every 2 s": lambda: asked_for(engine),
         "the page's dearest cells of 30 days, from rows": lambda: team.cells(month, 50),
     }
     for name, ask in asked.items():

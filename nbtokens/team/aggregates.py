@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Float, Integer, Label, Select, and_, case, cast, func, or_, select
+import msgspec
+from sqlalchemy import Float, Integer, Label, Select, Text, and_, case, cast, func, or_, select
 
-from nbtokens.history.distribution import RELATIVE_ERROR, Distribution
+from nbtokens.history.distribution import GREATEST, RELATIVE_ERROR, Distribution
 from nbtokens.history.sums import MEASURES, Measures
 from nbtokens.team.tables import SUMS, daily, token_usage
 from nbtokens.team.writing import read
@@ -25,7 +26,10 @@ _is_call: ColumnElement[bool] = _row.kind == "call"
 _is_timed: ColumnElement[bool] = and_(
     _is_call, _row.status == "ok", func.coalesce(_row.output_tokens, 0) != 0, func.coalesce(_row.duration_s, 0) != 0
 )
-_SPEED: ColumnElement[float] = case((_is_timed, cast(_row.output_tokens, Float) / _row.duration_s))
+_SPEED: ColumnElement[float] = case(
+    (and_(_is_timed, _row.duration_s * GREATEST < _row.output_tokens), GREATEST),  # more than a number holds
+    (_is_timed, cast(_row.output_tokens, Float) / _row.duration_s),
+)
 _is_unpriced: ColumnElement[bool] = and_(
     _row.cost_usd.is_(None),
     or_(_row.status == "ok", func.coalesce(_row.input_tokens, 0) != 0, func.coalesce(_row.output_tokens, 0) != 0),
@@ -75,6 +79,7 @@ def sums_of_days(by: Sequence[ColumnElement[Any]], condition: ColumnElement[bool
     return select(*by, *sums).where(condition).group_by(*by)
 
 
+_FIGURES: Final = ("count", "sum", "least", "most")
 _VALUES: Final[dict[str, ColumnElement[Any]]] = {
     **{name: _row[name] for name in MEASURES if name != "tokens_per_second"},
     "output_tokens": func.nullif(_row.output_tokens, 0),
@@ -87,38 +92,29 @@ def measures_of_rows(
 ) -> dict[tuple[Any, ...], Measures]:
     """The distributions of the calls that succeeded, of each group, counted into their buckets by the database."""
     found: dict[tuple[Any, ...], Measures] = {}
+    together = func.json_object_agg if connection.dialect.name == "postgresql" else func.json_group_object
     for name, column in _VALUES.items():
         value = cast(column, Float)
         positive = case((value > 0, value))
         bucket = cast(func.ceil(func.ln(positive) * _MULTIPLIER), Integer).label("bucket")
-        query = (
-            select(*by, bucket, func.count(), func.sum(value), func.min(value), func.max(value))
+        figures = (func.count(), func.sum(value), func.min(value), func.max(value))
+        lots = (
+            select(*by, bucket, *(one.label(of) for of, one in zip(_FIGURES, figures, strict=True)))
             .where(condition, _is_call, _row.status == "ok", value.is_not(None))
             .group_by(*by, bucket)
+            .subquery()
         )
-        spread: dict[tuple[Any, ...], Distribution] = {}
-        width = len(by)
-        for row in connection.execute(query):
-            key = tuple(row[:width])
-            one = spread.get(key)
-            if one is None:
-                one = spread[key] = getattr(found.setdefault(key, Measures()), name)
-            _take(one, *row[width:])
+        of = lots.c
+        keys = [of[one.name] for one in by]
+        zeros = func.sum(case((of.bucket.is_(None), of.count), else_=0))
+        buckets = together(of.bucket, of.count).filter(of.bucket.is_not(None))
+        sums = (func.sum(of.count), func.sum(of.sum), func.min(of.least), func.max(of.most))
+        query = select(*keys, *sums, zeros, cast(buckets, Text)).group_by(*keys)
+        for *key, count, total, least, most, of_zero, counts in connection.execute(query):
+            known = {} if counts is None else msgspec.json.decode(counts, type=dict[int, int])
+            spread = Distribution(int(count), total, least, most, int(of_zero), known)
+            setattr(found.setdefault(tuple(key), Measures()), name, spread)
     return found
-
-
-def _take(  # noqa: PLR0913, PLR0917 - what a row has
-    into: Distribution, bucket: int | None, count: int, total: float, least: float, most: float
-) -> None:
-    """Take a bucket in, of which there is one; there may be a great many of them."""
-    into.count += count
-    into.sum += total
-    into.min = least if into.min is None or least < into.min else into.min
-    into.max = most if into.max is None or most > into.max else into.max
-    if bucket is None:
-        into.zeros += count
-    else:
-        into.buckets[bucket] = count
 
 
 def rollups(connection: Connection, condition: ColumnElement[bool]) -> Iterable[Record]:

@@ -57,7 +57,7 @@ def findings(connection: Connection, condition: ColumnElement[bool], limits: Thr
     for measure in MEASURES:
         _look_beyond(connection, calls, measure, kinds, limits)
     days = defaultdict(list)
-    for (model, day), _, line, first, last in fits(connection, speeds, ("model", "day"), ("hour",), limits.least_calls):
+    for (day, model), _, line, first, last in fits(connection, speeds, ("day", "model"), ("hour",), limits.least_calls):
         days[model].append(Day(str(day), line, first, last))
     of_models = {
         model: Speeds(count, p50, p95, days[model])
@@ -145,14 +145,14 @@ def _look_beyond(
     """Calls beyond p99 of their kind, and the ids of the largest."""
     value = cast(_row[MEASURES[measure]], Float).label("value")
     of = select(*_KIND, _row.id, _row.started_at, value).where(calls, _is_ok, value.is_not(None)).cte("of")
-    keys = [of.c.model, of.c.operation, of.c.call_type]
+    keys = [of.c.operation, of.c.model, of.c.call_type]
     place = (
         func.row_number()
         .over(partition_by=keys, order_by=[of.c.value, of.c.started_at.desc(), of.c.id.desc()])
         .label("place")
     )
     ranked = select(of, place, func.count().over(partition_by=keys).label("many")).cte("ranked")
-    keys = [ranked.c.model, ranked.c.operation, ranked.c.call_type]
+    keys = [ranked.c.operation, ranked.c.model, ranked.c.call_type]
     p50, p99 = (
         func.max(case((ranked.c.place == _place_of(share, ranked.c.many), ranked.c.value)))
         .over(partition_by=keys)
@@ -161,7 +161,7 @@ def _look_beyond(
     )
     enough = ranked.c.many >= max(LEAST_FOR_P99, limits.least_calls)
     marked = select(ranked, p50, p99).where(enough).cte("marked")
-    keys = [marked.c.model, marked.c.operation, marked.c.call_type]
+    keys = [marked.c.operation, marked.c.model, marked.c.call_type]
     least = func.min(marked.c.value).over(partition_by=keys).label("least")
     beyond = (
         select(marked, func.count().over(partition_by=keys).label("beyond"), least)

@@ -84,9 +84,12 @@ def _query(
     )
     rest = [(points.c[name] - means.c[f"mean_{number}"]) for number, name in enumerate(names)]
     products = (
-        select(*means.c, *(func.sum(rest[one] * rest[other]).label(f"product_{one}{other}") for one, other in pairs))
+        select(
+            *_once(means, [column.name for column in means.c], keys),
+            *(func.sum(rest[one] * rest[other]).label(f"product_{one}{other}") for one, other in pairs),
+        )
         .join_from(points, means, _same(points, means, keys))
-        .group_by(*means.c)
+        .group_by(*(means.c[key] for key in keys))
         .cte("products")
     )
     planes = select(*products.c, *_slopes(products, len(names) - 1)).cte("planes")
@@ -100,15 +103,21 @@ def _query(
         )
         .join_from(points, planes, _same(points, planes, keys))
         .cte("distances")
+        .prefix_with("MATERIALIZED", dialect="postgresql")  # else each of its columns is worked out a dozen times
     )
     of = distances.c
     weight = (of.error / of.left) * (of.error / of.left)
     parts: list[Any] = [1.0, *(of[f"rest_{number}"] for number in range(1, len(names)))]
     return select(
-        *(of[column.name] for column in products.c),
+        *_once(distances, [column.name for column in products.c], keys),
         func.sum(of.error * of.error).label("squares"),
         *(func.sum(weight * parts[one] * parts[other]).label(f"weighted_{one}{other}") for one, other in pairs),
-    ).group_by(*(of[column.name] for column in products.c))
+    ).group_by(*(of[key] for key in keys))
+
+
+def _once(of: CTE, names: Sequence[str], keys: Sequence[str]) -> list[ColumnElement[Any]]:
+    """Columns that have one value in each group: to group by the keys alone is quicker."""
+    return [of.c[name] if name in keys else func.max(of.c[name]).label(name) for name in names]
 
 
 def _same(points: CTE, other: CTE, keys: Sequence[str]) -> ColumnElement[bool]:

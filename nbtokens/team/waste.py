@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LATEST: Final = 1_000_000
 """In so many of the latest calls savings are looked for."""
 _TOKENS: Final = ("input_tokens", "cache_read_input_tokens", "output_tokens", "reasoning_output_tokens")
-_HASHES: Final = ("request_hash", "prefix_hash")
+_ADDED: Final = ("input_tokens", "cache_read_input_tokens", "output_tokens")
 _RUN: Final = ("session", "execution_count")
 _OF_A_PRICE: Final = ("model", "request_model", "provider", "server_address", "service_tier")
 _row: Final = token_usage.c
@@ -99,8 +99,9 @@ class TeamWaste:
 
 def wasted(connection: Connection, condition: ColumnElement[bool]) -> TeamWaste:
     """What was wasted of the latest calls that a condition selects."""
-    calls = _calls(connection, condition)
-    return TeamWaste(_lots(connection, calls), _prefixes(connection, calls))
+    paid = _paid(connection, condition)
+    repeated = _repeated(paid)
+    return TeamWaste(_lots(connection, paid, repeated), _prefixes(connection, paid, repeated))
 
 
 def _repetition(lot: _Lot) -> tuple[str, str]:
@@ -129,11 +130,16 @@ def _merged(lots: Iterable[_Lot], name_of: Callable[[_Lot], Name]) -> dict[Name,
     return found
 
 
-def _calls(connection: Connection, condition: ColumnElement[bool]) -> CTE:
-    """The latest calls that were paid for; whether each was repeated, and whether by an earlier run of its cell."""
+def _paid(connection: Connection, condition: ColumnElement[bool]) -> CTE:
+    """The latest calls that were paid for."""
+    are_paid = and_(condition, _row.kind == "call", _row.cost_usd > 0)
+    newest_first = select(_row.started_at).where(are_paid).order_by(_row.started_at.desc())
+    before = connection.scalar(newest_first.offset(LATEST).limit(1))
+    if before is not None:
+        are_paid = and_(are_paid, _row.started_at > before)
     is_ok = func.coalesce(_row.status, "") == "ok"
-    fields = (*Kind._fields, *_TOKENS, *_HASHES, *_RUN, "notebook", "cell", "id", "started_at", "cost_usd")
-    paid = (
+    fields = (*Kind._fields, *_TOKENS, *_RUN, "notebook", "cell", "id", "started_at", "cost_usd")
+    return (
         select(
             *(func.coalesce(_row[name], 0).label(name) if name in _TOKENS else _row[name] for name in fields),
             _NAME.label("name"),
@@ -142,88 +148,115 @@ def _calls(connection: Connection, condition: ColumnElement[bool]) -> CTE:
             microseconds(connection).label("at"),
             is_ok.label("is_ok"),
             (func.coalesce(_row.call_type, "") == "embeddings").label("embeds"),
-            case((and_(is_ok, _row.request_hash != ""), _row.request_hash)).label("request"),
+            case((is_ok, func.nullif(_row.request_hash, ""))).label("request"),
+            case((is_ok, func.nullif(_row.prefix_hash, ""))).label("prefix"),
             case((func.coalesce(_row.complete, True), 0), else_=1).label("is_part"),
         )
-        .where(condition, _row.kind == "call", _row.cost_usd > 0)
-        .order_by(_row.started_at.desc(), _row.id.desc())
-        .limit(LATEST)
+        .where(are_paid)
         .cte("paid")
+        .prefix_with("NOT MATERIALIZED", dialect="postgresql")  # it is read again and again, a few columns at a time
     )
+
+
+def _repeated(paid: CTE) -> CTE:
+    """Of the calls those whose request had been answered before; whether by an earlier run of the same cell."""
     of = paid.c
+    twice = select(of.request).where(of.request.is_not(None)).group_by(of.request).having(func.count() > 1).cte("twice")
     order = (of.is_part, of.started_at, of.id)
-
-    def first(name: str) -> ColumnElement[Any]:
-        return func.first_value(of[name]).over(partition_by=of.request, order_by=order).label(f"first_{name}")
-
     seen = ("is_part", "started_at", "id", "notebook", "cell", *_RUN)
-    asked = select(paid, *map(first, seen)).cte("asked")
+    firsts = [
+        func.first_value(of[name]).over(partition_by=of.request, order_by=order).label(f"first_{name}") for name in seen
+    ]
+    asked = (
+        select(*(of[name] for name in seen), of.embeds, of.where_it_ran, *firsts)
+        .join_from(paid, twice, of.request == twice.c.request)
+        .cte("asked")
+    )
     of = asked.c
     later = or_(of.started_at > of.first_started_at, and_(of.started_at == of.first_started_at, of.id > of.first_id))
-    repeated = and_(of.request.is_not(None), of.first_is_part == 0, later)
-    same_cell = and_(of.cell.is_not(None), *(_same(of, name) for name in ("cell", "notebook")))
-    rerun = and_(repeated, ~of.embeds, same_cell, ~and_(*(_same(of, name) for name in _RUN)))
-    known = [of[column.name] for column in paid.c]
-    return select(*known, _flag(repeated, "repeated"), _flag(rerun, "rerun")).cte("calls")
+    same_cell = and_(of.cell.is_not(None), _same(of, "cell"), _same(of, "notebook"))
+    rerun = and_(~of.embeds, same_cell, ~and_(*(_same(of, name) for name in _RUN)))
+    ran_in = case((rerun, of.where_it_ran)).label("ran_in")
+    return select(of.id, _flag(rerun, "rerun"), ran_in).where(of.first_is_part == 0, later).cte("repeated")
 
 
-def _lots(connection: Connection, calls: CTE) -> list[_Lot]:
-    of = calls.c
-    rest = and_(of.is_ok, of.repeated == 0)
+def _lots(connection: Connection, paid: CTE, repeated: CTE) -> list[_Lot]:
+    of, again = paid.c, repeated.c
     waited = or_(func.coalesce(of.stream, False), func.coalesce(of.service_tier, "") == "batch")
-    alone = _flag(and_(rest, ~waited), "alone")
-    hour = (of.at // HOUR_IN_MICROSECONDS).label("hour")
     is_cut = func.coalesce(of.finish_reason, "").in_(CUT_OFF)
     short = and_(of.output_tokens <= SHORT_OUTPUT, of.input_tokens <= SHORT_INPUT, of.reasoning_output_tokens == 0)
-    told = select(calls, alone, hour, _flag(and_(short, ~is_cut, ~of.embeds), "short")).cte("told")
-    of = told.c
-    many = func.count().over(partition_by=[of.place, of.hour, of.alone])
-    marked = select(told, _flag(and_(of.alone == 1, many >= BULK), "bulk")).cte("marked")
-    of = marked.c
-    cell = case((of.rerun == 1, of.where_it_ran)).label("ran_in")
-    keys = [*(of[name] for name in Kind._fields), of.repeated, of.rerun, of.short, of.bulk, cell]
-    sums = [func.sum(of[name]) for name in ("cost_usd", "input_tokens", "cache_read_input_tokens", "output_tokens")]
-    query = select(*keys, func.count(), *sums, func.max(of.started_at)).group_by(*keys)
-    width = len(Kind._fields)
-    found = []
-    for row in connection.execute(query):
-        kind = Kind(*row[:width])
-        repeated, rerun, short, bulk, cell, count, cost, sent, cached, written, at = row[width:]
-        some = Some(count, cost, int(sent), int(cached), int(written), kind, at)
-        found.append(_Lot(kind, bool(repeated), bool(rerun), bool(short), bool(bulk), cell, some))
-    return found
-
-
-def _prefixes(connection: Connection, calls: CTE) -> dict[str, list[Prefix]]:
-    of = calls.c
-    begun = and_(of.is_ok, of.prefix_hash != "", ~of.embeds)
-    block = (of.name, of.prefix_hash)
-    cached = func.min(of.cache_read_input_tokens).label("cached")
-    kept = select(*block, cached).where(begun, of.cache_read_input_tokens > 0).group_by(*block).cte("kept")
-    gap = of.at - func.lag(of.at).over(partition_by=block, order_by=[of.started_at, of.id])
-    soon = _flag(gap.between(0, int(CACHE_LIFE_S * SECOND_IN_MICROSECONDS)), "soon")
-    plain = and_(begun, of.repeated == 0, of.cache_read_input_tokens == 0, of.input_tokens >= LEAST_PREFIX)
-    rows = select(calls, soon).where(plain).cte("rows_with_block")
-    of = rows.c
-    block = (of.name, of.prefix_hash)
-    before = func.lag(of.soon).over(partition_by=block, order_by=[of.started_at, of.id])
-    last = func.row_number().over(partition_by=block, order_by=[of.soon.desc(), of.started_at.desc(), of.id.desc()])
-    marked = select(rows, _flag(and_(of.soon == 1, before == 0), "begins"), last.label("from_the_end")).cte("marked")
-    of = marked.c
-    example = [func.max(case((of.from_the_end == 1, of[name]))) for name in (*_OF_A_PRICE, "started_at")]
-    again = func.sum(of.soon)
-    query = (
-        select(of.name, again, func.sum(of.begins), func.min(of.input_tokens), func.min(kept.c.cached), *example)
-        .outerjoin_from(marked, kept, and_(of.name == kept.c.name, of.prefix_hash == kept.c.prefix_hash))
-        .group_by(of.name, of.prefix_hash)
-        .having(again >= LEAST_CALLS)
+    told = (
+        select(
+            *(of[name] for name in (*Kind._fields, "place", "cost_usd", "started_at", *_ADDED)),
+            _flag(again.id.is_not(None), "repeated"),
+            func.coalesce(again.rerun, 0).label("rerun"),
+            again.ran_in,
+            _flag(and_(short, ~is_cut, ~of.embeds), "short"),
+            _flag(and_(of.is_ok, again.id.is_(None), ~waited), "alone"),
+            (of.at // HOUR_IN_MICROSECONDS).label("hour"),
+        )
+        .outerjoin_from(paid, repeated, of.id == again.id)
+        .cte("told")
     )
-    found: dict[str, list[Prefix]] = {}
-    nothing = Kind("call", "ok", *[None] * (len(Kind._fields) - 2))
-    for name, count, first, least, least_cached, *of_a_price, at in connection.execute(query):
-        kind = nothing._replace(**dict(zip(_OF_A_PRICE, of_a_price, strict=True)))
-        found.setdefault(name, []).append(Prefix(count, first, least, least_cached, kind, at))
+    names = (*Kind._fields, "repeated", "rerun", "short", "ran_in")
+    keys = [told.c[name] for name in ("hour", "place", "alone", *names)]  # in the order in which they are told apart
+    sums = [func.sum(told.c[name]).label(name) for name in ("cost_usd", *_ADDED)]
+    last = func.max(told.c.started_at).label("started_at")
+    hourly = select(*keys, func.count().label("calls"), *sums, last).group_by(*keys).cte("hourly")
+    of = hourly.c
+    many = func.sum(of.calls).over(partition_by=[of.place, of.hour, of.alone])
+    marked = select(hourly, _flag(and_(of.alone == 1, many >= BULK), "bulk")).cte("marked")
+    of = marked.c
+    keys = [*(of[name] for name in names), of.bulk]
+    added = [func.sum(of[name]) for name in ("calls", "cost_usd", *_ADDED)]
+    found = []
+    for row in connection.execute(select(*keys, *added, func.max(of.started_at)).group_by(*keys)):
+        kind = Kind(*row[: len(Kind._fields)])
+        repeats, rerun, brief, ran_in, bulk, calls, cost, sent, cached, written, at = row[len(Kind._fields) :]
+        some = Some(int(calls), cost, int(sent), int(cached), int(written), kind, at)
+        found.append(_Lot(kind, bool(repeats), bool(rerun), bool(brief), bool(bulk), ran_in, some))
     return found
+
+
+def _prefixes(connection: Connection, paid: CTE, repeated: CTE) -> dict[str, list[Prefix]]:
+    of = paid.c
+    begun = and_(of.prefix.is_not(None), ~of.embeds)
+    cached = func.min(of.cache_read_input_tokens).label("cached")
+    kept = select(of.name, of.prefix, cached).where(begun, of.cache_read_input_tokens > 0).group_by(of.name, of.prefix)
+    kept_blocks = kept.cte("kept")
+    gap = of.at - func.lag(of.at).over(partition_by=[of.name, of.prefix], order_by=[of.started_at, of.id])
+    soon = _flag(gap.between(0, int(CACHE_LIFE_S * SECOND_IN_MICROSECONDS)), "soon")
+    plain = and_(begun, of.cache_read_input_tokens == 0, of.input_tokens >= LEAST_PREFIX, repeated.c.id.is_(None))
+    needed = ("name", "prefix", "started_at", "id", "input_tokens", *_OF_A_PRICE)
+    rows = (
+        select(*(of[name] for name in needed), soon)
+        .outerjoin_from(paid, repeated, of.id == repeated.c.id)
+        .where(plain)
+        .cte("with_block")
+    )
+    of = rows.c
+    before = func.lag(of.soon).over(partition_by=[of.name, of.prefix], order_by=[of.started_at, of.id])
+    marked = select(rows, _flag(and_(of.soon == 1, before == 0), "begins")).cte("marked")
+    of = marked.c
+    again, last = func.sum(of.soon), func.max(case((of.soon == 1, of.started_at)))
+    block = (of.name, of.prefix, again.label("again"), func.sum(of.begins).label("first"), last.label("last"))
+    least = func.min(of.input_tokens).label("least")
+    blocks = select(*block, least).group_by(of.name, of.prefix).having(again >= LEAST_CALLS).cte("blocks")
+    of, example = blocks.c, rows.c
+    is_example = and_(of.name == example.name, of.prefix == example.prefix, of.last == example.started_at)
+    query = (
+        select(of.name, of.prefix, of.again, of.first, of.least, kept_blocks.c.cached, of.last)
+        .add_columns(*(example[name] for name in _OF_A_PRICE))
+        .join_from(blocks, rows, is_example)
+        .outerjoin(kept_blocks, and_(of.name == kept_blocks.c.name, of.prefix == kept_blocks.c.prefix))
+        .order_by(example.id)
+    )
+    nothing = Kind("call", "ok", *[None] * (len(Kind._fields) - 2))
+    found: dict[str, dict[str, Prefix]] = {}
+    for name, prefix, count, first, shortest, least_cached, at, *of_a_price in connection.execute(query):
+        kind = nothing._replace(**dict(zip(_OF_A_PRICE, of_a_price, strict=True)))
+        found.setdefault(name, {})[prefix] = Prefix(int(count), int(first), shortest, least_cached, kind, at)
+    return {name: list(blocks_of.values()) for name, blocks_of in found.items()}
 
 
 def _same(of: Any, name: str) -> ColumnElement[bool]:  # noqa: ANN401 - the columns of a query

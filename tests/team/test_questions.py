@@ -108,6 +108,14 @@ def test_this_session_since_its_reset(shipped: Shipment, capsys: pytest.CaptureF
         assert json.loads(capsys.readouterr().out)["input_tokens"] == 100 + 102
 
 
+@pytest.mark.parametrize("words", ["stats", "stats --by run_id", "check", "validate", "cost", "whatif gpt-5"])
+def test_a_row_that_no_number_can_hold(words: str, shipped: Shipment, capsys: pytest.CaptureFixture[str]) -> None:
+    """A duration of next to nothing, which anybody may post, spoils no answer: its speed is beyond all measure."""
+    shipped.keep(call(80, duration_s=1e-320, max_tokens=99), call(81, duration_s=5e-324, run_id="fast"))
+    shipped.ship()
+    assert main(["--team", *words.split()]) == 0, capsys.readouterr().err
+
+
 def test_the_team_at_a_glance(shipped: Shipment, capsys: pytest.CaptureFixture[str]) -> None:
     """`nbtokens --team` shows all time, and the last month by project, user, model and operation."""
     assert main(["--team"]) == 0
