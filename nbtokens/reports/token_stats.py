@@ -150,6 +150,7 @@ def stats_data(stats: TokenStats) -> dict[str, Any]:
     """The same for programs; docs/analysis.md describes it."""
     return {
         **_group_data(stats.whole),
+        "measures": stats.whole.summaries,
         "by": {
             by: [{"name": name, **_group_data(group)} for name, group in groups.items()]
             for by, groups in stats.by.items()

