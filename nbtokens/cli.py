@@ -12,6 +12,7 @@ from nbtokens._version import __version__
 from nbtokens.commands import COMMANDS
 from nbtokens.commands.ask import show_team
 from nbtokens.errors import NbtokensError
+from nbtokens.options import Options
 from nbtokens.questions.team import check_team_question
 from nbtokens.terminal import complain, forget_output, replace_unprintable
 
@@ -22,7 +23,7 @@ _EXIT_ERROR = 2
 _EXIT_INTERRUPTED = 130
 
 
-class _Commands(argparse.ArgumentParser):
+class _Commands(Options):
     """Names the closest command where there is none of a name."""
 
     def error(self, message: str) -> NoReturn:
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Commands(prog="nbtokens", description="What the LLM calls of your notebooks cost.")
     top.add_argument("--version", action="version", version=f"nbtokens {__version__}")
     top.add_argument("--team", action="store_true", help="ask the team's database; alone: what the team used")
-    parts = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
+    parts = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Options)
     for name, command in COMMANDS.items():
         text = inspect.getdoc(command) or ""
         part = parts.add_parser(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -10,6 +9,7 @@ from nbtokens.amounts import count, usd
 from nbtokens.context import current_place
 from nbtokens.errors import ConfigError
 from nbtokens.limits import ACTIONS, PERIODS, make_limit
+from nbtokens.options import Options
 from nbtokens.reports.report import Report, Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ USAGE: Final = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Options):
     """Raises where argparse would end the process."""
 
     def error(self, message: str) -> NoReturn:
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 @functools.cache
-def parser() -> argparse.ArgumentParser:
+def parser() -> Options:
     """What may be said behind `%tokens budget`."""
     said = _Parser(prog="%tokens budget", add_help=False, allow_abbrev=False)
     said.add_argument("amount", nargs="?")

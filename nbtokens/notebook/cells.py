@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nbtokens.amounts import number_of, usd
 from nbtokens.context import NOWHERE, Place, enter_cell, leave_cell
 from nbtokens.notebook.sources import Sources, source_id
 from nbtokens.tally import Tally
@@ -47,7 +48,8 @@ class CellTally(Tally):
         return None if first is None or self._last_end is None else (self._last_end - first).total_seconds()
 
     def __repr__(self) -> str:
-        return f"<cell: {self.calls} calls, {self.input_tokens:,} in, {self.output_tokens:,} out, {self.cost_usd} USD>"
+        calls, cost = number_of(self.calls, "call"), usd(self.cost_usd)
+        return f"<cell: {calls}, {self.input_tokens:,} in, {self.output_tokens:,} out, {cost}>"
 
 
 class Cells:

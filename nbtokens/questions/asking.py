@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from nbtokens.errors import NbtokensError
+from nbtokens.options import Options
 from nbtokens.reports.renderers import RENDERERS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Helped(Exception):  # noqa: N818 - no error
     """The words asked for help, and got it."""
 
 
-class _Words(argparse.ArgumentParser):
+class _Words(Options):
     """A parser that raises where argparse would end the process."""
 
     def error(self, message: str) -> NoReturn:

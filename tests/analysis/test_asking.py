@@ -80,7 +80,8 @@ def nbtokens_command(*words: str) -> str:
     ("line", "error"),
     [
         ("stast", "UsageError: %tokens has no 'stast'. Did you mean `%tokens stats`?"),
-        ("stats --sinse 7d", "UsageError: %tokens stats: unrecognized arguments: --sinse 7d"),
+        ("stats --sinse 7d", "UsageError: %tokens stats: there is no option --sinse; did you mean --since?"),
+        ("stats --xyz", "UsageError: %tokens stats: there is no option --xyz; there are -h, --help, --by, "),
         ("stats --since soon", "UsageError: %tokens stats: 'soon' is no time"),
         ("stats --model 'un", "UsageError: %tokens stats: No closing quotation"),
         ("cost --max much", "UsageError: %tokens cost: argument --max: 'much' is no amount of USD"),

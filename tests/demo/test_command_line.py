@@ -46,6 +46,21 @@ def test_help_lists_each_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{name} {first_line}" in shown
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("stats --sinse 7d", "nbtokens stats: error: there is no option --sinse; did you mean --since?"),
+        ("--teem stats", "nbtokens: error: there is no option --teem; did you mean --team?"),
+        ("sumary", "nbtokens: error: there is no command 'sumary'; did you mean 'summary'?"),
+    ],
+)
+def test_a_wrong_word(words: str, error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line names the closest option of the command, or the closest command."""
+    with pytest.raises(SystemExit):
+        main(words.split())
+    assert capsys.readouterr().err.splitlines()[-1] == error
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A command's own help is its class's docstring, whole."""
