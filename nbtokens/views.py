@@ -99,6 +99,7 @@ class History:
             waste.look(columns)
             if known is None:
                 adding.add(columns)
+            del columns  # before more are read, into warm memory
         adding.end()
         return totals, waste.found()
 
@@ -109,6 +110,7 @@ class History:
         seen = Seen(limits)
         for columns in self.columns(which, FIELDS):
             seen.look(columns)
+            del columns  # before more are read, into warm memory
         return seen.findings()
 
     def validation(self, which: Selection, name: str) -> Validation:

@@ -42,6 +42,7 @@ def alike(blocks: Iterable[Columns], sizes: Sequence[int]) -> Iterator[Alike]:
         priced &= tokens["cache_read_input_tokens"] <= tokens["input_tokens"]
         rows.add(code=code[chosen], band=2 * np.searchsorted(sizes, tokens["input_tokens"]) + priced, **tokens)
         money.add(calls, "cost_usd", chosen)
+        del columns, calls  # before more are read, into warm memory
     models, places = translated(list(names), lambda name: name[0] or name[1])
     group = places[rows["code"]] * 2 * (len(sizes) + 1) + rows["band"]
     for some in groups(group, np.arange(len(group))):

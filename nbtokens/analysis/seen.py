@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from heapq import nlargest
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from nbtokens.analysis.validation import CUT_OFF
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from nbtokens.analysis.gathered import Flags, Floats, Ints
     from nbtokens.history.columns import Columns
     from nbtokens.thresholds import Thresholds
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
 _HOUR: Final = 3_600_000_000
 _DAY: Final = 24 * _HOUR
 
+_NAMES: Final = ("model", "request_model", "operation", "call_type", "status", "finish_reason", "http_status")
 FIELDS: Final = frozenset({
-    "kind", "model", "request_model", "operation", "call_type", "status", "http_status", "error", "finish_reason",
-    "max_tokens", "output_tokens", "total_tokens", "duration_s", "retry_count", "retry_after_s", "cost_usd", "sums",
+    *_NAMES, "kind", "error", "max_tokens", "output_tokens", "total_tokens", "duration_s", "retry_count",
+    "retry_after_s", "cost_usd", "sums",
 })  # fmt: skip
 """What is looked at."""
 
@@ -56,10 +59,12 @@ class Seen:
         self._summed: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
         self._limits = limits
         self._names, self._kinds = Codes(), Codes()
+        self._said: dict[str, NDArray[Any]] = {}
         self._rows = Gathered()
         self._money = Money()
         self._failures: dict[int, Failures] = defaultdict(Failures)
         self._longest: dict[tuple[int, str], list[tuple[float, str]]] = defaultdict(list)
+        self._least: dict[str, Floats] = {}
 
     def look(self, columns: Columns) -> None:
         """Take the next rows in."""
@@ -70,25 +75,25 @@ class Seen:
         if not count:
             return
         self._count += count
-        kinds = self._kinds_of(calls)
+        said = self._what_names_say(calls)
+        kinds, ok = said["kind"], said["ok"]
         numbers = {name: calls.floats(name) for name in ("duration_s", "output_tokens", "total_tokens")}
-        ok = _are(calls, "status", {"ok"})
-        timed = ok & (numbers["output_tokens"] > 0) & (numbers["duration_s"] > 0)
-        speed = np.full(count, np.nan)
-        speed[timed] = numbers["output_tokens"][timed] / numbers["duration_s"][timed]
-        cut = ok & self._is_cut(calls, numbers["output_tokens"])
+        output, seconds = numbers["output_tokens"], numbers["duration_s"]
+        timed = ok & (output > 0) & (seconds > 0)
+        ceiling = calls.floats("max_tokens")
+        reached = (ceiling > 0) & (output > 0) & (output >= (1 - self._limits.near_limit) * ceiling)
         self._rows.add(
             kind=kinds,
             ok=ok,
-            cut=cut,
+            cut=ok & (said["cut"] | (reached & said["answers"])),
             retried=calls.floats("retry_count") > 0,
             at=calls.times().astype("datetime64[us]").astype(np.int64),
-            speed=speed,
-            duration=numbers["duration_s"],
+            speed=np.divide(output, seconds, out=np.full(count, np.nan), where=timed),
+            duration=seconds,
             tokens=numbers["total_tokens"],
         )
         self._money.add(calls, "cost_usd", np.arange(count))
-        self._look_at_failures(calls, kinds, ok)
+        self._look_at_failures(calls, kinds, ok, said["limited"])
         for measure, name in MEASURES.items():
             self._look_at_longest(calls, kinds, measure, np.where(ok, numbers[name], np.nan))
 
@@ -107,11 +112,24 @@ class Seen:
             dict(self._summed),
         )
 
-    def _kinds_of(self, calls: Columns) -> Ints:
-        """The number of each call's kind."""
-        codes = self._names.of(calls.tuples("model", "request_model", "operation", "call_type"), len(calls))
-        kinds = [self._kinds[Kind(model or asked or NO_MODEL, *rest)] for model, asked, *rest in self._names]
-        return np.array(kinds, np.int64)[codes]
+    def _what_names_say(self, calls: Columns) -> dict[str, NDArray[Any]]:
+        """Of each call the number of its kind, whether it succeeded, was cut off, was one too many, is an answer."""
+        known = len(self._names)
+        codes = self._names.of(calls.tuples(*_NAMES), len(calls))
+        if len(self._names) > known:
+            names = [dict(zip(_NAMES, name, strict=True)) for name in self._names]
+            kinds = (
+                Kind(one["model"] or one["request_model"] or NO_MODEL, one["operation"], one["call_type"])
+                for one in names
+            )
+            self._said = {
+                "kind": np.array([self._kinds[kind] for kind in kinds]),
+                "ok": np.array([one["status"] == "ok" for one in names]),
+                "cut": np.array([one["finish_reason"] in CUT_OFF for one in names]),
+                "limited": np.array([one["http_status"] == TOO_MANY_REQUESTS for one in names]),
+                "answers": np.array([one["call_type"] != "embeddings" for one in names]),
+            }
+        return {name: of_name[codes] for name, of_name in self._said.items()}
 
     def _calls(self, kind: int, rows: Ints) -> Calls:
         ok, cut = rows[self._rows["ok"][rows]], rows[self._rows["cut"][rows]]
@@ -153,20 +171,14 @@ class Seen:
             days.append(Day(day, fit(speeds[lot], hours), float(hours.min()), float(hours.max())))
         return Speeds(len(rows), _percentile(ordered, 0.5), _percentile(ordered, 0.95), days)
 
-    def _is_cut(self, calls: Columns, output: Floats) -> Flags:
-        """Which answers ended because of their ceiling: the provider says so, or they nearly reached it."""
-        ceiling = calls.floats("max_tokens")
-        reached = (ceiling > 0) & (output > 0) & (output >= (1 - self._limits.near_limit) * ceiling)
-        return _are(calls, "finish_reason", CUT_OFF) | (reached & ~_are(calls, "call_type", {"embeddings"}))
-
-    def _look_at_failures(self, calls: Columns, kinds: Ints, ok: Flags) -> None:
-        limited = calls.floats("http_status") == TOO_MANY_REQUESTS
+    def _look_at_failures(self, calls: Columns, kinds: Ints, ok: Flags, limited: Flags) -> None:
         rows = np.flatnonzero(limited | ~ok).tolist()
-        told = list(calls.tuples("error", "retry_after_s", "duration_s")) if rows else []
-        costs = calls.values("cost_usd") if rows else []
-        for row in rows:
+        if not rows:
+            return
+        failures = calls.only(rows)
+        told = failures.tuples("error", "retry_after_s", "duration_s")
+        for row, (error, wait, seconds), cost in zip(rows, told, failures.values("cost_usd"), strict=True):
             found = self._failures[int(kinds[row])]
-            error, wait, seconds = told[row]
             if limited[row]:
                 found.limited += 1
                 if wait is not None:
@@ -174,20 +186,21 @@ class Seen:
                     found.longest_wait = max(found.longest_wait or 0.0, wait)
             if not ok[row]:
                 found.errors[error or "error"] += 1
-                found.cost += costs[row] or 0
+                found.cost += cost or 0
                 found.seconds += seconds or 0.0
 
     def _look_at_longest(self, calls: Columns, kinds: Ints, measure: str, values: Floats) -> None:
-        """Keep the ids of the longest, of equal ones the first: of a block those that may be among them."""
-        least = np.zeros(len(self._kinds))
-        for (kind, of), longest in self._longest.items():
-            if of == measure and len(longest) == NAMED:
-                least[kind] = np.nextafter(longest[-1][0], np.inf)
+        """Keep the ids of the longest: of a block those that may be among them."""
+        least = self._least.get(measure, np.zeros(0))
+        least = self._least[measure] = np.append(least, np.zeros(len(self._kinds) - len(least)))
         rows = np.flatnonzero(values >= least[kinds])
         ids = calls.values("id") if len(rows) else []
         for row in rows.tolist():
-            longest = self._longest[int(kinds[row]), measure]
+            kind = int(kinds[row])
+            longest = self._longest[kind, measure]
             longest[:] = nlargest(NAMED, [*longest, (float(values[row]), ids[row])], itemgetter(0))
+            if len(longest) == NAMED:
+                least[kind] = np.nextafter(longest[-1][0], np.inf)
 
     def _look_at_sums(self, rollups: Columns) -> None:
         """The calls of rows that hold no more than sums; of these it is known whether they failed."""
@@ -201,8 +214,3 @@ class Seen:
 def _percentile(values: Floats, share: float) -> float:
     """The value at position share x (n - 1), rounded down, of sorted values."""
     return float(values[int(share * (len(values) - 1))])
-
-
-def _are(columns: Columns, name: str, values: frozenset[str] | set[str]) -> Flags:
-    """For each row, whether a field is one of some values."""
-    return np.fromiter(map(values.__contains__, columns.values(name)), np.bool_, len(columns))

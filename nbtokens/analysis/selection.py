@@ -97,8 +97,10 @@ class Selection:
             for name, value in asked.items():
                 chosen = chosen.where(name, partial(eq, value))
             chosen = self._of_model(self._since_reset(self._in_time(chosen)))
+            del block
             if len(chosen):
                 yield chosen
+            del chosen  # before more are read, into warm memory
 
     def _in_time(self, block: Columns) -> Columns:
         if (self.since is None and self.until is None) or not len(block):

@@ -71,6 +71,7 @@ def stats_of_columns(blocks: Iterable[Columns], by: Iterable[str]) -> TokenStats
             calls.add(of_calls)
         if len(of_calls) < len(columns):
             others += columns.where("kind", lambda kind: kind != "call").records()
+        del columns, of_calls  # before more are read, into warm memory
     stats = calls.stats()
     keys = [(named, group_of(one)) for one, named in stats.by.items()]
     for record in others:

@@ -27,7 +27,7 @@ class _Checkpoint(msgspec.Struct):
     offset: int
     witness: str
     totals: TotalsData
-    amended: bool = True
+    amended: bool
 
 
 def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, int, bool] | None:
