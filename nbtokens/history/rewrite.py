@@ -90,17 +90,19 @@ def rewrite(store: Store, plan: Plan) -> Outcome:
     archive = store.archive
     with store.journal.locked():
         path = Path(os.path.realpath(store.journal.path))
+        before = Entry(marker_of(path), archive.names())
+        if archive.entries():  # another journal's may be among them, which a command left that did not come to its end
+            archive.keep_entries([before])
         archive.remove_strays()
         if plan.why == "archive":
             archive.begin()
-        before = Entry(marker_of(path), archive.names())
         try:
             files = _rewrite_archive(store, plan, before.files, outcome)
             temporary = path.with_name(f".{path.name}.new")
             _write(path, temporary, plan, outcome)
             files = plan.files(files)
             outcome.backup = back_up(path)
-            if files or before.files:
+            if files or archive.entries():
                 archive.keep_entries([before, Entry(plan.marker, files)])
             temporary.replace(path)
         except BaseException:
@@ -108,7 +110,7 @@ def rewrite(store: Store, plan: Plan) -> Outcome:
             archive.remove_strays()
             raise
         sync_folder(path.parent)
-        if files or before.files:
+        if archive.entries():
             archive.keep_entries([Entry(plan.marker, files)])
             archive.remove_strays()
             archive.drop_totals()  # they hold the latest rows, which may be gone

@@ -92,7 +92,7 @@ def test_archived_months_are_still_seen(
         assert sorted(store.records(), key=lambda one: one.started_at) == months
     assert len(History(_read(ledger)).frame()) == 30
     (ledger.folder / "archive" / "_totals.json").unlink()
-    (ledger.folder / "totals_checkpoint.json").unlink()
+    (ledger.folder / "totals_checkpoint.json").unlink(missing_ok=True)
     _same(_read(ledger).totals(), before)
     assert main(["verify"]) == 0
 
@@ -163,10 +163,11 @@ def test_a_dated_backup_is_kept(months: list[Record], ledger: Ledger, capsys: py
     assert max(path.stat().st_size for path in (ledger.folder / "backups").iterdir()) <= len(before)
 
 
+@pytest.mark.parametrize("then", ["archive", "keep", "forget"])
 def test_a_crash_while_archiving_changes_nothing(
-    months: list[Record], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    then: str, months: list[Record], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the new file can't be put in place, the history and its totals are as before, and the next try works."""
+    """Where the new file can't be put in place, all is as before; what was archived then never comes back later."""
     before = _read(ledger).totals()
     content = ledger.path.read_bytes()
 
@@ -183,8 +184,15 @@ def test_a_crash_while_archiving_changes_nothing(
     assert ledger.path.read_bytes() == content
     _same(_read(ledger).totals(), before)
     assert list(_read(ledger).records()) == months
-    main(["archive", "--before", "2026-09"])
+    if then == "keep":
+        upkeep.retain(runtime().store, 30, datetime(2026, 11, 1, tzinfo=UTC))
+        assert {one.kind for one in _read(ledger).records()} == {"rollup"}
+    else:
+        main([then, *(["--before", "2026-09"] if then == "archive" else ["--user", "nobody", "--yes"])])
+        assert sorted(_read(ledger).records(), key=lambda one: one.started_at) == months
+    (ledger.folder / "totals_checkpoint.json").unlink(missing_ok=True)
     _same(_read(ledger).totals(), before)
+    assert main(["verify"]) == 0
 
 
 def test_a_missing_archive_file_is_named(months: list[Record], ledger: Ledger) -> None:
