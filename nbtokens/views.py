@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nbtokens.analysis.scores import averages, scores_of
@@ -15,7 +16,6 @@ from nbtokens.history.totals import Sums, Totals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
-    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
@@ -203,13 +203,17 @@ class Session:
         found = (one for one in reversed(tuple(self.recent)) if one.response_id == response_id and one.kind == "call")
         return next(found, None)
 
-    def reset(self, now: datetime) -> None:
-        """Begin to count anew. The history keeps everything."""
+    def reset(self, now: datetime | None = None) -> None:
+        """Begin to count anew. The history keeps everything.
+
+        Args:
+            now: from when on calls count, with its zone; from now on by default.
+        """
         with self._lock:
             self._new.clear()
             self._totals = Totals()
             self._of_earlier_times.clear()
-            self.started_at = now
+            self.started_at = now or datetime.now(UTC)
 
     @property
     def totals(self) -> Totals:

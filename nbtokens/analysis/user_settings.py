@@ -15,8 +15,14 @@ _MOST: Final = 500
 _LONGEST: Final = 100
 _PLAIN: Final = (str, int, float, bool)
 _KINDS: Final = (
-    ("time-out", re.compile(r"time_?out|deadline|retr(y|ies)|backoff|interval", re.IGNORECASE)),
-    ("threshold", re.compile(r"threshold|budget|quota|temperature|top_p|(^|_)min(imum)?_", re.IGNORECASE)),
+    ("time-out", re.compile(r"time_?out|deadline|backoff|interval|retry_(after|delay|wait)", re.IGNORECASE)),
+    (
+        "threshold",
+        re.compile(
+            r"threshold|budget|quota|temperature|top_p|(^|_)min(imum)?(_|$)|retr(y|ies)|cost|usd|score|rate_limit|rpm",
+            re.IGNORECASE,
+        ),
+    ),
     ("token limit", re.compile(r"token|limit|context_(window|length|size)|max_", re.IGNORECASE)),
     ("model", re.compile(r"model|deployment|engine", re.IGNORECASE)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Run:
         try:
             return _execute(script)
         finally:
+            if arguments.verbose or arguments.json is not None:
+                _wait_for_threads()
             if arguments.verbose:
                 sys.stdout.flush()
                 nbtokens.report(detailed=True)
@@ -70,6 +73,15 @@ def _execute(script: Path) -> int:
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename != str(script):
             frames = frames.tb_next
-        traceback.print_exception(type(error), error, frames or error.__traceback__)
+        if frames is None and not isinstance(error, SyntaxError):  # which stands before any frame of the script
+            frames = error.__traceback__
+        traceback.print_exception(type(error), error, frames)
         return 1
     return 0
+
+
+def _wait_for_threads() -> None:
+    """Wait for the script's threads, as the interpreter does behind its last line: their calls are its own."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()

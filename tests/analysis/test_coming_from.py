@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,14 +22,20 @@ MAGICS = sorted({line for row in ROWS for line in re.findall(r"`(%tokens .*?)`",
 def call() -> None:
     """A call to look at."""
     nbtokens.record(
-        model="gpt-5", operation="summarise", input_tokens=10, output_tokens=4, duration_s=2.0, cost_usd=Decimal("0.5")
+        model="gpt-5",
+        operation="summarise",
+        input_tokens=10,
+        output_tokens=4,
+        duration_s=2.0,
+        cost_usd=Decimal("0.5"),
+        response_id="chatcmpl-1",
     )
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_lines(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each gives something, or prints it."""
-    value = eval(line, {"nbtokens": nbtokens, "datetime": datetime, "UTC": UTC})
+    value = eval(line, {"nbtokens": nbtokens, "response": SimpleNamespace(id="chatcmpl-1")})
     assert value is not None or capsys.readouterr().out or "reset" in line
 
 
@@ -60,5 +66,9 @@ def test_the_figures_are_those_of_before() -> None:
     assert nbtokens.stats(model="gpt-5")["duration_s"]["avg"] == 2
     assert nbtokens.stats(operation="summarise")["cost_usd"]["sum"] == 0.5
     assert nbtokens.session().totals.recent[-1].cost_usd == Decimal("0.5")
+    answered = nbtokens.session().call_of("chatcmpl-1")
+    assert answered is not None
+    assert answered.cost_usd == Decimal("0.5")
+    assert nbtokens.estimate("some words", "gpt-5", output=0).cost_usd
     assert len(LINES) > 10
     assert len(MAGICS) == 4

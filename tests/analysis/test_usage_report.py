@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -163,6 +164,37 @@ def test_run(end: str, code: int, error: str, script: Path, ledger: Ledger) -> N
     assert [row["operation"] for row in ledger.rows()] == ["ask"]
     if "raise" in end:
         assert done.stderr.startswith('Traceback (most recent call last):\n  File "deep/script.py"')
+
+
+def test_run_of_no_python(script: Path, ledger: Ledger) -> None:
+    """A script that can't be compiled ends as it would without nbtokens: with its own error alone."""
+    script.write_text("def main(:\n")
+    done = run(ledger.folder.parent, "-v", "deep/script.py")
+    assert done.returncode == 1
+    assert done.stderr.startswith('  File "deep/script.py", line 1\n')
+    assert done.stderr.endswith("SyntaxError: invalid syntax\n")
+    assert "No LLM invocations tracked" in done.stdout
+
+
+def test_run_with_threads(script: Path, ledger: Ledger) -> None:
+    """What a thread calls that outlives the script's last line is in the report, for the process waits for it."""
+    source = """
+    import threading
+    import nbtokens
+
+    last_line = threading.Event()
+
+    def ask():
+        last_line.wait()
+        nbtokens.record(model="m", input_tokens=40)
+
+    threading.Thread(target=ask).start()
+    threading.Timer(0.1, last_line.set).start()
+    """
+    script.write_text(textwrap.dedent(source))
+    done = run(ledger.folder.parent, "-v", "deep/script.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Total LLM Invocations: 1\n" in done.stdout
 
 
 def test_run_quietly(script: Path, ledger: Ledger) -> None:
