@@ -14,6 +14,7 @@ from nbtokens.generators import drive_async_generator, drive_generator
 from nbtokens.guard import guarded
 from nbtokens.operation_run import OperationRun
 from nbtokens.record import Record, utc
+from nbtokens.reports.figures import in_brief
 from nbtokens.runtime import runtime
 from nbtokens.tally import Tally
 
@@ -117,10 +118,7 @@ class Operation(Tally):
         return run
 
     def __repr__(self) -> str:
-        return (
-            f"<operation {self.name!r}: {self.calls} calls, {self.input_tokens:,} in, {self.output_tokens:,} out, "
-            f"{self.cost_usd} USD>"
-        )
+        return f"<operation {self.name!r}: {in_brief(self.sums)}>"
 
 
 class _Steps:

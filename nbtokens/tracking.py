@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
-from nbtokens.amounts import count, speed, usd, usd_set
+from nbtokens.amounts import count, number_of, speed, usd, usd_set
 from nbtokens.context import current_place, pop_operation, push_operation
 from nbtokens.decimals import exactly
 from nbtokens.errors import NbtokensError
@@ -144,7 +144,7 @@ class Track(Tally, Generic[T]):
             parts[0] += f" → {usd(cost / len(self.steps) * (self._total + len(self.steps) - done))}"
         if sums.tokens_per_second:
             parts.append(speed(sums.tokens_per_second))
-        parts.append(f"{count(sums.calls)} calls")
+        parts.append(number_of(sums.calls, "call"))
         if sums.failed_calls:
             parts.append(f"{count(sums.failed_calls)} failed")
         said = ", ".join(parts) + (f" ({self.stopped})" if end and self.stopped else "")

@@ -12,6 +12,7 @@ from nbtokens.analysis.selection import fields_of, in_totals
 from nbtokens.analysis.token_stats import stats_of_totals
 from nbtokens.decimals import exactly
 from nbtokens.history.totals import Sums, Totals
+from nbtokens.reports.figures import in_brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -158,8 +159,7 @@ class History:
         return self._store.view(summary_of)
 
     def __repr__(self) -> str:
-        sums = self.sums
-        return f"<history {self.path}: {sums.calls:,} calls, {sums.total_tokens:,} tokens, {sums.cost_usd} USD>"
+        return f"<history {self.path}: {in_brief(self.sums)}>"
 
 
 class Session:
@@ -264,8 +264,7 @@ class Session:
         return frame_of(self.records())
 
     def __repr__(self) -> str:
-        sums = self.sums
-        return f"<session {self.id}: {sums.calls:,} calls, {sums.total_tokens:,} tokens, {sums.cost_usd} USD>"
+        return f"<session {self.id}: {in_brief(self.sums)}>"
 
     def after_fork(self) -> None:
         """In a forked child: the lock may be held by a thread that lives in the parent only."""

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import number_of, usd
 from nbtokens.context import NOWHERE, Place, enter_cell, leave_cell
 from nbtokens.notebook.sources import Sources, source_id
+from nbtokens.reports.figures import in_brief
 from nbtokens.tally import Tally
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class CellTally(Tally):
         return None if first is None or self._last_end is None else (self._last_end - first).total_seconds()
 
     def __repr__(self) -> str:
-        calls, cost = number_of(self.calls, "call"), usd(self.cost_usd)
-        return f"<cell: {calls}, {self.input_tokens:,} in, {self.output_tokens:,} out, {cost}>"
+        return f"<cell: {in_brief(self.sums)}>"
 
 
 class Cells:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.amounts import count, local_time, seconds, speed, usd
+from nbtokens.amounts import count, local_time, number_of, seconds, speed, usd
+from nbtokens.reports.hidden import hide_money, hiding
 from nbtokens.reports.report import Table
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ def cost_of(sums: Sums) -> str:
         return usd(sums.cost_usd)
     unpriced = f"{count(sums.unpriced_calls)} unpriced"
     return f"{usd(sums.cost_usd)} + {unpriced}" if sums.cost_usd else unpriced
+
+
+def in_brief(sums: Sums) -> str:
+    """Calls, tokens and cost in a few words; without the money where that is hidden."""
+    said = f"{number_of(sums.calls, 'call')}, {count(sums.input_tokens)} in, {count(sums.output_tokens)} out"
+    said = f"{said}, {cost_of(sums)}"
+    return hide_money(said) if hiding.on else said
 
 
 def figures(sums: Sums) -> tuple[str, ...]:

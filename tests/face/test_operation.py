@@ -268,7 +268,12 @@ def test_tags_are_checked(value: Any) -> None:  # noqa: ANN401 - anything that i
 
 
 def test_repr() -> None:
-    """It shows its name and its figures."""
+    """It shows its name and its figures, as the session and the history do; what has no price is never $0."""
     with nbtokens.operation("x") as op:
-        nbtokens.record(model="m", input_tokens=1200, output_tokens=3, cost_usd="0.5")
-    assert repr(op) == "<operation 'x': 1 calls, 1,200 in, 3 out, 0.5 USD>"
+        nbtokens.record(model="m", input_tokens=1200, output_tokens=3)
+        assert repr(op) == "<operation 'x': 1 call, 1,200 in, 3 out, 1 unpriced>"
+        nbtokens.record(model="m", input_tokens=1, cost_usd="0.5")
+    figures = "2 calls, 1,201 in, 3 out, $0.5000 + 1 unpriced>"
+    assert repr(op) == f"<operation 'x': {figures}"
+    assert repr(nbtokens.session()).endswith(f": {figures}")
+    assert repr(nbtokens.history()).endswith(f": {figures}")
