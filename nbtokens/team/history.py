@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_CANCELLED: Final = "57014"
+"""PostgreSQL's name for a statement that took longer than it may."""
 _NO_ROWS: Final = ("amend", "rewrite")
 _IN_TIME: Final = (token_usage.c.started_at, token_usage.c.id)
 
@@ -258,4 +260,6 @@ class TeamHistory:
 
 def _of(error: SQLAlchemyError) -> HistoryError:
     why = getattr(error, "orig", None) or error
+    if getattr(why, "sqlstate", None) == _CANCELLED:
+        return HistoryError("the team's database takes too long to answer that: ask for less, say --since 7d")
     return HistoryError(f"the team's database does not answer: {' '.join(str(why).split())}")

@@ -12,10 +12,13 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from servers import PATIENCE
 from shipments import Shipment, amend, call
+from sqlalchemy import create_engine, text
 from traitlets.config import Config
 
 from nbtokens.cli import main
 from nbtokens.runtime import runtime
+from nbtokens.team import database as database_module
+from nbtokens.team.history import open_team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +153,21 @@ def test_a_database_that_does_not_answer(
     shown = capsys.readouterr().err
     assert shown.startswith("nbtokens cost: the team's database does not answer")
     assert "hush" not in shown
+
+
+def test_a_question_that_takes_too_long(
+    ledger: Ledger, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the database gives up says so, and what to ask for instead."""
+    monkeypatch.setenv("NBTOKENS_DATABASE", postgresql)
+    open_team(postgresql, tmp_path, make=True).close()
+    keep = create_engine(postgresql)
+    with keep.begin() as connection:
+        connection.execute(text("LOCK TABLE token_usage IN ACCESS EXCLUSIVE MODE"))
+        monkeypatch.setattr(database_module, "_LONGEST_STATEMENT_MS", 2000)
+        assert main(["--team", "check"]) == 2
+    keep.dispose()
+    assert capsys.readouterr().err.startswith("nbtokens check: the team's database takes too long to answer that")
 
 
 @pytest.mark.parametrize("word", ["config", "demo"])
