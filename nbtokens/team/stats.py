@@ -49,7 +49,11 @@ def _groups(
     for row in connection.execute(sums_of_rows([*keys, STATUS.label("status")], condition)):
         groups.setdefault(name_of(*row[: len(keys)]), Group()).merge(sums_of(row), row.status)
     for key, measures in measures_of_rows(connection, keys, condition).items():
-        groups.setdefault(name_of(*key), Group()).measure(measures)
+        group = groups.setdefault(name_of(*key), Group())
+        if group.measures is None:
+            group.measures = measures
+        else:
+            group.measure(measures)
     for record in rollups(connection, condition):
         groups.setdefault(group_of_sums(record), Group()).add(record)
     return groups

@@ -15,7 +15,7 @@ from nbtokens.history.sums import Key, Sums, key_of, of_rollup
 from nbtokens.team.tables import KEYS, SUMS, daily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -111,12 +111,20 @@ def _upsert(dialect: str) -> Any:  # noqa: ANN401 - one of two classes without a
     )
 
 
-def sums_of(row: Any) -> Sums:  # noqa: ANN401 - a row with the columns of the sums
-    """The sums that a row of the database holds."""
-    values = {name: getattr(row, name) for name in SUMS}
-    for name, value in values.items():
-        if value is None and name not in _TIMES:
-            values[name] = Decimal(0) if name.endswith("_usd") else 0
-        elif name not in _TIMES and not name.endswith(("_usd", "_s")):
-            values[name] = int(value)  # PostgreSQL adds up whole numbers as decimals
-    return Sums(**values)
+def sums_of(row: Sequence[Any]) -> Sums:
+    """The sums that a row of the database ends with."""
+    return Sums(*(read(value) for read, value in zip(_READ, row[-len(SUMS) :], strict=True)))
+
+
+def _reader(name: str) -> Callable[[Any], Any]:
+    """What a sum is read with: nothing is 0, and PostgreSQL adds up whole numbers as decimals."""
+    if name in _TIMES:
+        return lambda value: value
+    if name.endswith("_usd"):
+        return lambda value: Decimal(0) if value is None else value
+    if name.endswith("_s"):
+        return lambda value: value or 0.0
+    return lambda value: int(value or 0)
+
+
+_READ: Final = tuple(map(_reader, SUMS))
