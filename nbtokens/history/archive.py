@@ -73,7 +73,7 @@ class Archive:
         manifest = self.folder / _MANIFEST
         try:
             return _entries.decode(manifest.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not self._found():
                 return []
             why = "it is missing"

@@ -291,6 +291,8 @@ def _is_row(kind: str) -> bool:
 def _why(error: OSError | HistoryError, folder: Path) -> str:
     if isinstance(error, HistoryError):
         return str(error)
+    if isinstance(error, IsADirectoryError):
+        return f"{error.filename} is a folder, not a file. Move it away; until then calls are kept in memory only."
     return (
         f"The usage history in {folder} can't be written ({error.strerror or error}). Calls go on and are counted "
         "in memory; make the folder writable, or set NBTOKENS_DIR to one that is."

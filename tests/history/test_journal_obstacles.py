@@ -111,7 +111,7 @@ def test_a_folder_where_the_file_should_be(path: Path, history: Opened, make_rec
     history.store.append(make_record(input_tokens=7))
     assert history.store.totals().sums().input_tokens == 7
     assert len(list(history.store.records())) == 1
-    assert str(history.folder) in history.told[0]
+    assert f"{path} is a folder, not a file. Move it away" in history.told[0]
 
 
 def test_folder_removed_while_running(history: Opened, make_record: Callable[..., Record]) -> None:
