@@ -43,11 +43,10 @@ def frame_of_columns(lots: Iterable[Columns]) -> pd.DataFrame:
     with no_collection():
         for lot in lots:
             for name, column in columns:
-                if lot.knows(name):
-                    column.take(lot, name)
-                else:
-                    column.skip(len(lot))
+                column.add(lot, name)
             del lot  # before more are read
+    for _, column in columns:
+        column.close()
     frame = pd.DataFrame({name: column.series() for name, column in columns}, copy=False)
     frame["tokens_per_second"] = _speed(frame)
     return frame
@@ -58,13 +57,26 @@ class _Column:
 
     def __init__(self) -> None:
         self._values: list[Any] = []
+        self._unknown = 0
 
-    def take(self, lot: Columns, name: str) -> None:
+    def add(self, lot: Columns, name: str) -> None:
         """Take some more rows in."""
+        if lot.knows(name):
+            self.close()
+            self._take(lot, name)
+        else:
+            self._unknown += len(lot)
+
+    def close(self) -> None:
+        """Take in that it is not known of some rows: of a great many at once, and most often of all."""
+        if self._unknown:
+            self._skip(self._unknown)
+            self._unknown = 0
+
+    def _take(self, lot: Columns, name: str) -> None:
         self._values += lot.values(name)
 
-    def skip(self, count: int) -> None:
-        """Take so many rows in of which it is not known."""
+    def _skip(self, count: int) -> None:
         self._values += [None] * count
 
     def series(self) -> pd.Series[Any]:
@@ -82,12 +94,13 @@ class _Array(_Column):
         super().__init__()
         self._parts: list[NDArray[Any]] = []
 
-    def skip(self, count: int) -> None:
+    def _skip(self, count: int) -> None:
         self._parts.append(np.full(count, self.missing, self.kind))
 
     def whole(self) -> NDArray[Any]:
-        """All of it."""
-        return np.concatenate(self._parts) if self._parts else np.zeros(0, self.kind)
+        """All of it, once: the parts make room for the next column."""
+        parts, self._parts = self._parts, []
+        return _joined(parts, self.kind)
 
 
 class _Codes(dict[str | None, int]):
@@ -108,7 +121,7 @@ class _Category(_Array):
         super().__init__()
         self._codes = _Codes({None: -1})
 
-    def take(self, lot: Columns, name: str) -> None:
+    def _take(self, lot: Columns, name: str) -> None:
         values, codes = lot.values(name), self._codes
         if values.count(values[0]) == len(values):
             self._parts.append(np.full(len(values), codes[values[0]], np.int32))
@@ -117,7 +130,7 @@ class _Category(_Array):
 
     def series(self) -> pd.Series[Any]:
         names = sorted(name for name in self._codes if name is not None)
-        order = np.full(len(names) + 1, -1, np.int32)  # the last is for -1
+        order = np.full(len(names) + 1, -1, np.min_scalar_type(-1 - len(names)))  # the last is for -1
         for number, name in enumerate(names):
             order[self._codes[name]] = number
         codes = order[self.whole()]
@@ -130,7 +143,7 @@ class _Floats(_Array):
     kind = np.float64
     missing = np.nan
 
-    def take(self, lot: Columns, name: str) -> None:
+    def _take(self, lot: Columns, name: str) -> None:
         self._parts.append(lot.floats(name))
 
     def series(self) -> pd.Series[Any]:
@@ -147,7 +160,7 @@ class _Counts(_Array):
         super().__init__()
         self._missing: list[NDArray[np.bool_]] = []
 
-    def take(self, lot: Columns, name: str) -> None:
+    def _take(self, lot: Columns, name: str) -> None:
         values = lot.values(name)
         try:
             numbers = np.fromiter(values, self.kind, len(values))
@@ -158,8 +171,8 @@ class _Counts(_Array):
             self._missing.append(np.zeros(len(values), np.bool_))
         self._parts.append(numbers)
 
-    def skip(self, count: int) -> None:
-        super().skip(count)
+    def _skip(self, count: int) -> None:
+        super()._skip(count)
         self._missing.append(np.ones(count, np.bool_))
 
     def series(self) -> pd.Series[Any]:
@@ -167,7 +180,7 @@ class _Counts(_Array):
 
     def which_are_missing(self) -> NDArray[np.bool_]:
         """Where it is not known."""
-        return np.concatenate(self._missing) if self._missing else np.zeros(0, np.bool_)
+        return _joined(self._missing, np.bool_)
 
 
 class _Flags(_Counts):
@@ -184,11 +197,17 @@ class _Times(_Array):
 
     kind = np.datetime64
 
-    def take(self, lot: Columns, name: str) -> None:  # noqa: ARG002 - there is only one column of times
+    def _take(self, lot: Columns, name: str) -> None:  # noqa: ARG002 - there is only one column of times
         self._parts.append(lot.times())
 
     def series(self) -> pd.Series[Any]:
-        return pd.Series(self.whole().astype("datetime64[us]")).dt.tz_localize("UTC")
+        return pd.Series(self.whole().astype("datetime64[us]", copy=False)).dt.tz_localize("UTC")
+
+
+def _joined(parts: list[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _column(name: str) -> _Column:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 
 import nbtokens
+from nbtokens.history import blocks
 from nbtokens.history.store import Store
 from nbtokens.record import FIELDS
 from nbtokens.reports.frame import frame_of
@@ -84,6 +86,23 @@ def test_values(make_record: Callable[..., Record]) -> None:
 
 def _is_missing(value: object) -> bool:
     return value is None or bool(pd.isna(value))  # type: ignore[call-overload]
+
+
+def test_fields_that_come_late(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+    """A field that no row had before, and that later rows have or have not, is in the right rows, to the last digit."""
+    store = Store(tmp_path, print)
+    late: dict[str, Any] = {
+        "total_tokens": 2**55 + 1, "execution_count": -3, "stream": False, "complete": True, "error": "e",
+        "tags": {"a": 1}, "retry_after_s": 0.5, "other_cost_usd": Decimal("0.1"), "response_id": "r",
+    }  # fmt: skip
+    for number in range(90):
+        store.append(make_record(**(late if 30 <= number < 60 and number % 3 else {})))
+    with patch.object(blocks, "_SIZE", 1000):
+        frame = History(store).frame()
+    for name in FIELDS:
+        cells = [None if _is_missing(cell) else cell for cell in frame[name].tolist()]
+        values = [getattr(record, name) for record in store.records()]
+        assert cells == [float(value) if isinstance(value, Decimal) else value for value in values], name
 
 
 def test_reckons(records: list[Record]) -> None:
