@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def check_cost(raw: Raw, ask: Ask) -> None:
     """Sums to the last digit, by model, operation, user and day; the forecast's range; repeated requests."""
-    data = ask("cost")
+    today, data = _today(), ask("cost")
+    if _today() != today:  # it was midnight
+        today, data = _today(), ask("cost")
     _check_money(data, raw.calls)
     for by in ("model", "operation", "user"):
         groups = raw.groups(raw.calls, by)
@@ -29,7 +31,7 @@ def check_cost(raw: Raw, ask: Ask) -> None:
     of_days = raw.groups(raw.calls, "day")
     assert data["daily"] == {day: sum(part["money"].dropna(), Decimal(0)) for day, part in sorted(of_days.items())}
     _check_savings(data["savings"], raw.ok, raw.calls[raw.calls["status"] != "ok"])
-    _check_forecast(data["forecast"], {day: float(cost) for day, cost in data["daily"].items()})
+    _check_forecast(data["forecast"], {day: float(cost) for day, cost in data["daily"].items()}, today)
 
 
 def _check_money(data: dict[str, Any], calls: pd.DataFrame) -> None:
@@ -68,8 +70,11 @@ def _check_savings(data: list[dict[str, Any]], ok: pd.DataFrame, failed: pd.Data
     assert found == expected
 
 
-def _check_forecast(data: dict[str, Any] | None, daily: dict[str, float]) -> None:
-    today = pd.Timestamp.now("UTC").normalize().tz_localize(None)
+def _today() -> pd.Timestamp:
+    return pd.Timestamp.now("UTC").normalize().tz_localize(None)
+
+
+def _check_forecast(data: dict[str, Any] | None, daily: dict[str, float], today: pd.Timestamp) -> None:
     spent = pd.Series({pd.Timestamp(day): cost for day, cost in daily.items()}, dtype=float)
     start = max(spent.index.min(), today - pd.Timedelta(days=28)) if len(spent) else today
     days = pd.date_range(start, today - pd.Timedelta(days=1))
