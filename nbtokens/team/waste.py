@@ -168,7 +168,7 @@ def _repeated(paid: CTE) -> CTE:
         func.first_value(of[name]).over(partition_by=of.request, order_by=order).label(f"first_{name}") for name in seen
     ]
     asked = (
-        select(*(of[name] for name in seen), of.embeds, of.where_it_ran, *firsts)
+        select(*(of[name] for name in seen), of.embeds, *firsts)
         .join_from(paid, twice, of.request == twice.c.request)
         .cte("asked")
     )
@@ -176,28 +176,30 @@ def _repeated(paid: CTE) -> CTE:
     later = or_(of.started_at > of.first_started_at, and_(of.started_at == of.first_started_at, of.id > of.first_id))
     same_cell = and_(of.cell.is_not(None), _same(of, "cell"), _same(of, "notebook"))
     rerun = and_(~of.embeds, same_cell, ~and_(*(_same(of, name) for name in _RUN)))
-    ran_in = case((rerun, of.where_it_ran)).label("ran_in")
-    return select(of.id, _flag(rerun, "rerun"), ran_in).where(of.first_is_part == 0, later).cte("repeated")
+    return select(of.id, _flag(rerun, "rerun")).where(of.first_is_part == 0, later).cte("repeated")
+
+
+def _is_in(of: Any, calls: CTE, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:  # noqa: ANN401 - columns
+    """Whether a call is among some; with an outer join SQLite would look for each call in all of these."""
+    found: ColumnElement[bool] = of.id.in_(select(calls.c.id).where(*conditions))
+    return found
 
 
 def _lots(connection: Connection, paid: CTE, repeated: CTE) -> list[_Lot]:
-    of, again = paid.c, repeated.c
+    of = paid.c
+    again, rerun = _is_in(of, repeated), _is_in(of, repeated, repeated.c.rerun == 1)
     waited = or_(func.coalesce(of.stream, False), func.coalesce(of.service_tier, "") == "batch")
     is_cut = func.coalesce(of.finish_reason, "").in_(CUT_OFF)
     short = and_(of.output_tokens <= SHORT_OUTPUT, of.input_tokens <= SHORT_INPUT, of.reasoning_output_tokens == 0)
-    told = (
-        select(
-            *(of[name] for name in (*Kind._fields, "place", "cost_usd", "started_at", *_ADDED)),
-            _flag(again.id.is_not(None), "repeated"),
-            func.coalesce(again.rerun, 0).label("rerun"),
-            again.ran_in,
-            _flag(and_(short, ~is_cut, ~of.embeds), "short"),
-            _flag(and_(of.is_ok, again.id.is_(None), ~waited), "alone"),
-            (of.at // HOUR_IN_MICROSECONDS).label("hour"),
-        )
-        .outerjoin_from(paid, repeated, of.id == again.id)
-        .cte("told")
-    )
+    told = select(
+        *(of[name] for name in (*Kind._fields, "place", "cost_usd", "started_at", *_ADDED)),
+        _flag(again, "repeated"),
+        _flag(rerun, "rerun"),
+        case((rerun, of.where_it_ran)).label("ran_in"),
+        _flag(and_(short, ~is_cut, ~of.embeds), "short"),
+        _flag(and_(of.is_ok, ~again, ~waited), "alone"),
+        (of.at // HOUR_IN_MICROSECONDS).label("hour"),
+    ).cte("told")
     names = (*Kind._fields, "repeated", "rerun", "short", "ran_in")
     keys = [told.c[name] for name in ("hour", "place", "alone", *names)]  # in the order in which they are told apart
     sums = [func.sum(told.c[name]).label(name) for name in ("cost_usd", *_ADDED)]
@@ -226,14 +228,9 @@ def _prefixes(connection: Connection, paid: CTE, repeated: CTE) -> dict[str, lis
     kept_blocks = kept.cte("kept")
     gap = of.at - func.lag(of.at).over(partition_by=[of.name, of.prefix], order_by=[of.started_at, of.id])
     soon = _flag(gap.between(0, int(CACHE_LIFE_S * SECOND_IN_MICROSECONDS)), "soon")
-    plain = and_(begun, of.cache_read_input_tokens == 0, of.input_tokens >= LEAST_PREFIX, repeated.c.id.is_(None))
+    plain = and_(begun, of.cache_read_input_tokens == 0, of.input_tokens >= LEAST_PREFIX, ~_is_in(of, repeated))
     needed = ("name", "prefix", "started_at", "id", "input_tokens", *_OF_A_PRICE)
-    rows = (
-        select(*(of[name] for name in needed), soon)
-        .outerjoin_from(paid, repeated, of.id == repeated.c.id)
-        .where(plain)
-        .cte("with_block")
-    )
+    rows = select(*(of[name] for name in needed), soon).where(plain).cte("with_block")
     of = rows.c
     before = func.lag(of.soon).over(partition_by=[of.name, of.prefix], order_by=[of.started_at, of.id])
     marked = select(rows, _flag(and_(of.soon == 1, before == 0), "begins")).cte("marked")
