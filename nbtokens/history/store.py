@@ -251,7 +251,7 @@ class Store:
                 f"{self.journal.path} goes on behind its closing bracket, as after a merge; nothing there counts. "
                 "`nbtokens verify --repair` writes it anew, with all of its records."
             )
-        elif not offset and self.journal.size():
+        elif not offset and not self._waiting and self.journal.size():  # else it was told that they wait
             why = self.journal.why_unreadable()
             if why is not None:
                 self._tell(f"{self.journal.path} can't be read ({why}); the figures leave it out.")
