@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 
@@ -181,7 +182,27 @@ AMENDABLE: Final = ("input_cost_usd", "output_cost_usd", "other_cost_usd", "cost
 """The fields that an `amend` row may give another value."""
 
 
-def folded(record: Record, amendment: Record | None) -> Record:
+class Amendment(msgspec.Struct, frozen=True, gc=False):
+    """What an `amend` row says, and no more: a history whose prices were changed holds as many of them as calls."""
+
+    id: str
+    ref: str | None
+    input_cost_usd: Decimal | None
+    output_cost_usd: Decimal | None
+    other_cost_usd: Decimal | None
+    cost_usd: Decimal | None
+    price_source: str | None
+
+    @classmethod
+    def of(cls, row: Record) -> Self:
+        """What a row of kind `amend` says."""
+        source = row.price_source and sys.intern(row.price_source)
+        return cls(
+            row.id, row.ref, row.input_cost_usd, row.output_cost_usd, row.other_cost_usd, row.cost_usd, source
+        )  # fmt: skip
+
+
+def folded(record: Record, amendment: Amendment | Record | None) -> Record:
     """The record as an `amend` row that speaks of it leaves it."""
     if amendment is None:
         return record

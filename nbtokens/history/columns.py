@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    from nbtokens.record import Amendment
 
 PICO: Final = 10**12
 """Amounts of money are counted in units of 1 / PICO USD, to add them up exactly."""
@@ -124,7 +125,7 @@ class Columns:
             return self
         return self.only([number for number, value in enumerate(values) if value in wanted])
 
-    def fold(self, amended: Mapping[str | None, Record]) -> Columns:
+    def fold(self, amended: Mapping[str | None, Amendment]) -> Columns:
         """The rows as their amendments leave them: `ref` -> row of kind `amend`."""
         if not amended or amended.keys().isdisjoint(self.values("id")):
             return self

@@ -12,7 +12,7 @@ from nbtokens.history.archive import Archive
 from nbtokens.history.blocks import read_blocks
 from nbtokens.history.layout import Bad, Line, read_records
 from nbtokens.history.totals import RECENT, Totals
-from nbtokens.record import Record, folded
+from nbtokens.record import Amendment, Record, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ class Counted:
         self._since_checkpoint = 0
         self._known: dict[str, Record] = {}
         self._known_before: dict[str, Record] = {}
-        self._amendments: list[Record] = []
+        self._amendments: list[Amendment] = []
         self._amended = False
 
     def catch_up(self) -> None:
@@ -80,7 +80,7 @@ class Counted:
             pending, self._amendments = self._amendments, []
             self.amend(self.totals, pending)
 
-    def amendments(self) -> list[Record]:
+    def amendments(self) -> list[Amendment]:
         """The rows of kind `amend` in the file. Where none was counted, only what was not counted yet is read."""
         self._fit()
         found = list(self._journal.amendments(0 if self._amended else self.offset))
@@ -93,20 +93,20 @@ class Counted:
         ):
             self._since_checkpoint = 0
 
-    def amend(self, totals: Totals, amendments: Iterable[Record], waiting: Iterable[Record] = ()) -> None:
+    def amend(self, totals: Totals, amendments: Iterable[Amendment], waiting: Iterable[Record] = ()) -> None:
         """Count records anew whose price was amended.
 
         Args:
             totals: what they were counted in.
-            amendments: rows of kind `amend` that were not counted yet, in their order.
+            amendments: those that were not counted yet, in their order.
             waiting: records that are in no file yet, but counted.
         """
         new = {record.id: record for record in waiting if record.kind != "amend"}
         known = {**self._known_before, **self._known, **new}
-        far: list[Record] = []
+        far: list[Amendment] = []
         for amendment in amendments:
             before = known.get(amendment.ref or "")
-            if before is None or far:
+            if before is None:
                 far.append(amendment)
             else:
                 after = known[before.id] = folded(before, amendment)
@@ -184,7 +184,7 @@ class Counted:
     def _count(self, record: Record) -> None:
         self._since_checkpoint += 1
         if record.kind == "amend":
-            self._amendments.append(record)
+            self._amendments.append(Amendment.of(record))
             self._amended = True
         else:
             self.totals.add(record)
@@ -222,25 +222,28 @@ class Counted:
             self._tell(f"{error} Until then the figures leave the archive out.")
             return Totals()
 
-    def _amend_far(self, totals: Totals, amendments: list[Record]) -> None:
+    def _amend_far(self, totals: Totals, amendments: list[Amendment]) -> None:
         """The same for records that were counted long ago: they are looked for in the files, all in one go."""
-        wanted = {amendment.ref for amendment in amendments}
-        pending = {amendment.id for amendment in amendments}
-        states: dict[str | None, Record] = {}
-        for record in self._journal.records():
-            if record.id in wanted:
-                states[record.id] = record
-            elif record.kind == "amend" and record.ref in states and record.id not in pending:
-                states[record.ref] = folded(states[record.ref], record)
-        missing = wanted - states.keys()
+        from nbtokens.history.plain import columns_in  # noqa: PLC0415 - numpy, only where prices were changed
+
+        last = {amendment.ref: amendment for amendment in amendments}
+        new = {amendment.id for amendment in amendments}
+        counted = {one.ref: one for one in self._journal.amendments() if one.ref in last and one.id not in new}
+        missing = set(last)
+
+        def amend(record: Record) -> None:
+            missing.discard(record.id)
+            before = folded(record, counted.get(record.id))
+            totals.amend(before, folded(before, last[record.id]))
+
+        for columns in columns_in(self._journal.path):
+            if not missing.isdisjoint(ids := columns.values("id")):
+                for number in [number for number, one in enumerate(ids) if one in missing]:
+                    amend(columns.record(number))
         if missing:
             with contextlib.suppress(HistoryError):  # told when the archive's totals were asked for
-                states.update(Archive(self._folder).find(missing))
-        for amendment in amendments:
-            before = states.get(amendment.ref or "")
-            if before is not None:
-                after = states[before.id] = folded(before, amendment)
-                totals.amend(before, after)
+                for record in Archive(self._folder).find(missing).values():
+                    amend(record)
 
     def _bytes_before(self, offset: int) -> bytes:
         return self._journal.bytes_before(offset, checkpoint.WITNESS)

@@ -21,7 +21,7 @@ from nbtokens.history.layout import (
     is_ours,
     read_records,
 )
-from nbtokens.record import decode_array
+from nbtokens.record import Amendment, decode_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,12 +131,12 @@ class Journal:
                 else:
                     yield from records
 
-    def amendments(self, offset: int = 0) -> Iterator[Record]:
-        """The records of kind `amend` behind an offset; of the others hardly any is read."""
+    def amendments(self, offset: int = 0) -> Iterator[Amendment]:
+        """What the rows of kind `amend` behind an offset say; of the others hardly any is read."""
         with contextlib.suppress(OSError), self.path.open("rb", buffering=0) as file:
             for block in read_blocks(file, offset, lambda _: None):
                 if not block.array or b'"amend"' in block.array:
-                    yield from (line.record for line in block.lines() if line.record.kind == "amend")
+                    yield from (Amendment.of(line.record) for line in block.lines() if line.record.kind == "amend")
 
     def is_history(self) -> bool:
         """Whether the file is a usage history, or will be one with the first record."""

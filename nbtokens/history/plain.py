@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from nbtokens.history.blocks import Block
     from nbtokens.history.columns import Floats
+    from nbtokens.record import Amendment
 
 _SHORT: Final = 20
 _LONG: Final = 27
@@ -103,7 +104,7 @@ class _PlainColumns(Columns):
             return self
         return type(self)([self._rows[number] for number in numbers], self._times[numbers])
 
-    def fold(self, amended: Mapping[str | None, Record]) -> Columns:
+    def fold(self, amended: Mapping[str | None, Amendment]) -> Columns:
         if not amended or amended.keys().isdisjoint(self.values("id")):
             return self
         return Columns(list(self.records())).fold(amended)

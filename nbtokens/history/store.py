@@ -15,7 +15,7 @@ from nbtokens.history.archive import Archive
 from nbtokens.history.checkpoint import CHECKPOINT_NAME, replace_file
 from nbtokens.history.counted import Counted
 from nbtokens.history.journal import Journal
-from nbtokens.record import Record, encode, folded
+from nbtokens.record import Amendment, Record, encode, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +120,7 @@ class Store:
             every = counted.totals.copied()
             for record in waiting:
                 every.add(record)
-            counted.amend(every, [record for record in waiting if record.kind == "amend"], waiting)
+            counted.amend(every, [Amendment.of(record) for record in waiting if record.kind == "amend"], waiting)
             return look(every)
 
     def totals(self) -> Totals:
@@ -170,14 +170,14 @@ class Store:
         for columns in columns_of(record for record in waiting.values() if _is_row(record.kind)):
             yield columns.fold(amended)
 
-    def amendments(self) -> dict[str | None, Record]:
+    def amendments(self) -> dict[str | None, Amendment]:
         """The last amendment of each record that has one."""
         with self._appending:
-            waiting = [record for record in self._waiting_records if record.kind == "amend"]
-        archived = self.archive.rows(kinds=("amend",))
+            waiting = [Amendment.of(record) for record in self._waiting_records if record.kind == "amend"]
+        archived = map(Amendment.of, self.archive.rows(kinds=("amend",)))
         with self._reading:
             written = self._counted.amendments()
-        return {record.ref: record for record in (*archived, *written, *waiting)}
+        return {one.ref: one for one in itertools.chain(archived, written, waiting)}
 
     def ids(self) -> set[str]:
         """The ids of all rows in the files, of whatever kind."""

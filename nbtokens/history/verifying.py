@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbtokens.history.layout import Bad
     from nbtokens.history.rewrite import Outcome
     from nbtokens.history.store import Store
+    from nbtokens.record import Amendment
 
 _MOST_NAMED: Final = 20
 _HEAD: Final = 4096
@@ -114,7 +115,7 @@ def repair(store: Store) -> Outcome:
     return rewrite(store, Plan("repair", keeps=keeps))
 
 
-def _amendments(store: Store, found: Findings) -> dict[str | None, Record]:
+def _amendments(store: Store, found: Findings) -> dict[str | None, Amendment]:
     try:
         return store.amendments()
     except HistoryError as error:
@@ -123,7 +124,7 @@ def _amendments(store: Store, found: Findings) -> dict[str | None, Record]:
 
 
 def _count(
-    record: Record, amended: dict[str | None, Record], totals: Totals, ids: set[str], doubled: list[str]
+    record: Record, amended: dict[str | None, Amendment], totals: Totals, ids: set[str], doubled: list[str]
 ) -> None:
     if record.id in ids:
         doubled.append(record.id)

@@ -233,6 +233,32 @@ def test_amendments_beside_a_checkpoint(
         assert reader.totals().sums().cost_usd == 2
 
 
+def test_amendments_of_old_and_new_records_in_one_go(
+    folder: Path, store: Store, make_record: Callable[..., Record]
+) -> None:
+    """Whatever the order of the amendments, each changes its own record from what it was counted as."""
+
+    def amend(record: Record, *costs: int) -> None:
+        for cost in costs:
+            store.append(make_record(kind="amend", id=new_id(), ref=record.id, cost_usd=Decimal(cost)))
+
+    old, new = make_record(id=new_id(), cost_usd=Decimal(7)), make_record(id=new_id(), cost_usd=Decimal(7))
+    store.append(old)
+    count_and_keep(store)
+    reader = Store(folder, print)  # knows the old record from the checkpoint only
+    amend(old, 1)
+    assert reader.totals().sums().cost_usd == 1
+    store.append(new)
+    amend(new, 2)
+    amend(old, 3)
+    amend(new, 4)
+    amend(old, 5)
+    (folder / CHECKPOINT_NAME).unlink()
+    for asked in (reader, Store(folder, print)):
+        assert asked.totals().sums().cost_usd == 9
+        assert [one.cost_usd.sum for one in asked.totals().measures.values()] == [9]
+
+
 def test_amendments_that_wait_are_folded_in(path: Path, store: Store, make_record: Callable[..., Record]) -> None:
     """The same holds from memory, where the file can't be written."""
     path.write_text("not ours")
