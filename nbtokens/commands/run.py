@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures.thread
 import runpy
 import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbtokens
 from nbtokens.errors import NbtokensError
 from nbtokens.questions.in_code import session_report
 from nbtokens.reports.as_json import as_json
 from nbtokens.terminal import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Run:
@@ -37,12 +42,13 @@ class Run:
             raise NbtokensError(f"there is no script {script}")
         sys.argv = [str(script), *arguments.arguments]
         sys.path.insert(0, str(script.parent.absolute()))
+        before = threading.enumerate()
         nbtokens.enable()
         try:
             return _execute(script)
         finally:
             if arguments.verbose or arguments.json is not None:
-                _wait_for_threads()
+                _wait_for_threads(before)
             if arguments.verbose:
                 sys.stdout.flush()
                 nbtokens.report(detailed=True)
@@ -80,8 +86,12 @@ def _execute(script: Path) -> int:
     return 0
 
 
-def _wait_for_threads() -> None:
-    """Wait for the script's threads, as the interpreter does behind its last line: their calls are its own."""
+def _wait_for_threads(before: Collection[threading.Thread]) -> None:
+    """Wait for the script's threads, as the interpreter does behind its last line: their calls are its own.
+
+    Workers of an executor that the script left open are not waited for: only the end of the interpreter ends them.
+    """
+    workers = getattr(concurrent.futures.thread, "_threads_queues", {})
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
+        if not (thread.daemon or thread in before or thread in workers):
             thread.join()
