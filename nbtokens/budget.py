@@ -45,7 +45,7 @@ class Budget:
 def note() -> None:
     """Let others who look at the history know of this process's limits."""
     here = runtime()
-    note_limits(here.config, here.session.id, here.session.started_at, current_place().notebook, here.budgets.limits)
+    note_limits(here.config, here.session.id, here.session.reset_at, current_place().notebook, here.budgets.limits)
 
 
 def budget(  # noqa: PLR0913 - the fields of a limit

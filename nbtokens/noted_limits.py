@@ -30,7 +30,7 @@ class Noted(msgspec.Struct, frozen=True):
     Attributes:
         limits: those that last: for a session, day, month or notebook.
         session: the session's id.
-        began: when it began, or was reset, UTC.
+        reset_at: when it was last reset, UTC; None where it never was.
         notebook: where they were set.
         user: who set them.
         host: the machine on which the process runs.
@@ -39,14 +39,16 @@ class Noted(msgspec.Struct, frozen=True):
 
     limits: tuple[Limit, ...]
     session: str
-    began: datetime
+    reset_at: datetime | None
     notebook: str | None
     user: str | None
     host: str
     pid: int
 
 
-def note_limits(config: Config, session: str, began: datetime, notebook: str | None, limits: Sequence[Limit]) -> None:
+def note_limits(
+    config: Config, session: str, reset_at: datetime | None, notebook: str | None, limits: Sequence[Limit]
+) -> None:
     """Note the limits of this process, in place of those that it had. Never raises."""
     with guarded:
         lasting = tuple(one for one in limits if one.per not in _OF_A_MOMENT)
@@ -57,7 +59,7 @@ def note_limits(config: Config, session: str, began: datetime, notebook: str | N
             return
         make_folder(config.folder)
         folder.mkdir(exist_ok=True)
-        noted = Noted(lasting, session, began, notebook, config.user, socket.gethostname(), os.getpid())
+        noted = Noted(lasting, session, reset_at, notebook, config.user, socket.gethostname(), os.getpid())
         try:
             replace_file(path, msgspec.json.encode(noted))
         except OSError:

@@ -169,11 +169,16 @@ class Session:
         store: where the records are kept for good.
         session_id: what their `session` field holds.
         started_at: when the session began, UTC.
+
+    Attributes:
+        started_at: when it began, or was last reset.
+        reset_at: when it was last reset; None where it never was.
     """
 
     def __init__(self, store: Callable[[], Store], session_id: str, started_at: datetime) -> None:
         self.id = session_id
         self.started_at = started_at
+        self.reset_at: datetime | None = None
         self._store = store
         self._lock = threading.Lock()
         self._totals = Totals()
@@ -213,7 +218,7 @@ class Session:
             self._new.clear()
             self._totals = Totals()
             self._of_earlier_times.clear()
-            self.started_at = now or datetime.now(UTC)
+            self.started_at = self.reset_at = now or datetime.now(UTC)
 
     @property
     def totals(self) -> Totals:

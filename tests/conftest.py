@@ -191,6 +191,7 @@ def _begin_afresh() -> None:
     now.meter.wait_for_prices(PATIENCE)
     now.session.recent.clear()
     now.session.reset(datetime.now(UTC))
+    now.session.reset_at = None
 
 
 @pytest.fixture

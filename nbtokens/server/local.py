@@ -94,7 +94,7 @@ class LocalSource:
     def _budget(self, limit: Limit, of: Noted) -> Budget:
         today = datetime.now(UTC).date().isoformat()
         if limit.per == "session":
-            spent = self._sums(Selection(session=of.session, reset_at=of.began).of(self._store.records()))
+            spent = self._sums(Selection(session=of.session, reset_at=of.reset_at).of(self._store.records()))
         else:
             first = {"day": today, "month": today[:7]}.get(limit.per, "")
             rows = self._store.view(lambda totals: list(totals.rows.items()))

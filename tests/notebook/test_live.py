@@ -121,7 +121,7 @@ def test_budget_bars(shell: Shell) -> None:
     wait_until(lambda: "$1,000.00 per day" in panel.widget.value)
     assert "per minute" not in panel.widget.value
     shell("%tokens budget 0.1 --per cell --then warn --at 50% warn")
-    wait_until(lambda: "$0.1000 per cell" in panel.widget.value)
+    wait_until(lambda: "$0.10 per cell" in panel.widget.value)
     shell("ask(); ask(); ask(); ask();")
     wait_until(lambda: ", used up" in panel.widget.value)
     shell("%tokens hide-cost")
