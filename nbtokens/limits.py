@@ -115,10 +115,10 @@ class BudgetExceeded(BaseException):
         said = f"This call was not sent: {limit.covers} has used {said}, and the call would use {would}."
         if limit.scope is not None:
             return f"{said} The limit is the team's; `nbtokens --team budget` shows and sets what it allows."
-        amount = "--tokens N" if self.of_tokens else "AMOUNT"
+        words, code = ("--tokens N", "tokens=N") if self.of_tokens else ("AMOUNT", "AMOUNT")
         return (
-            f"{said} Raise the limit with `%tokens budget {amount} --per {limit.per}`, or take it away with "
-            "`%tokens budget off`."
+            f"{said} Raise the limit with `%tokens budget {words} --per {limit.per}`, or take it away with "
+            f'`%tokens budget off`; in a script, where it says `nbtokens.budget({code}, per="{limit.per}")`.'
         )
 
     @property
