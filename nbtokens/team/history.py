@@ -123,7 +123,7 @@ class TeamHistory:
             NbtokensError: the database does not answer.
         """
         rows = select(token_usage).where(where.of_records(which or Selection()), token_usage.c.kind.not_in(_NO_ROWS))
-        return self._read(rows.order_by(*_IN_TIME))
+        return self._read(read, rows.order_by(*_IN_TIME))
 
     def columns(self, which: Selection, fields: AbstractSet[str] | None = None) -> Iterator[Columns]:
         """The same by columns: of some fields, all by default.
@@ -132,7 +132,7 @@ class TeamHistory:
             NbtokensError: the database does not answer.
         """
         chosen = selected(fields).where(where.of_records(which), token_usage.c.kind.not_in(_NO_ROWS))
-        return self._blocks(chosen.order_by(*_IN_TIME))
+        return self._read(blocks, chosen.order_by(*_IN_TIME))
 
     def token_stats(self, which: Selection, by: Iterable[str]) -> TokenStats:
         """Sums and distributions of what is selected, and of its groups by any dimensions."""
@@ -194,7 +194,7 @@ class TeamHistory:
         """So many of the calls that are selected, the oldest first, from a place on."""
         query = select(token_usage).where(where.of_records(which), token_usage.c.kind == "call")
         query = query.order_by(*_IN_TIME).limit(limit).offset(start)
-        return list(self._read(query))
+        return list(self._read(read, query))
 
     def recent(self, which: Selection | None = None) -> list[Record]:
         """The latest calls, the oldest of them first."""
@@ -236,17 +236,10 @@ class TeamHistory:
         except SQLAlchemyError as error:
             raise _of(error) from error
 
-    def _read(self, query: Select[Any]) -> Iterator[Record]:
+    def _read(self, rows: Callable[[Connection, Select[Any]], Iterable[T]], query: Select[Any]) -> Iterator[T]:
         try:
             with self._engine.connect() as connection:
-                yield from read(connection, query)
-        except SQLAlchemyError as error:
-            raise _of(error) from error
-
-    def _blocks(self, query: Select[Any]) -> Iterator[Columns]:
-        try:
-            with self._engine.connect() as connection:
-                yield from blocks(connection, query)
+                yield from rows(connection, query)
         except SQLAlchemyError as error:
             raise _of(error) from error
 
