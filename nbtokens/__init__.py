@@ -148,7 +148,7 @@ def stats(  # noqa: PLR0913 - each is a way to say which calls
         until: only calls before then.
         run: only calls of this `run_id`.
         model: only calls of this model.
-        operation: only calls of this operation.
+        operation: only calls of this operation; without a label, those of this kind.
         user: only calls of this user.
         notebook: only calls of this notebook.
         session: only calls of this session; "this" is the one that asks, since it was reset.

@@ -103,6 +103,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
             return None
         return self.output_tokens / self.duration_s
 
+    @property
+    def purpose(self) -> str | None:
+        """What the call was for, as everything that is shown names it."""
+        return purpose_of(self.operation, self.call_type)
+
+
+def purpose_of(operation: str | None, call_type: str | None) -> str | None:
+    """What calls are for: the user's label, else what kind of calls they are. A label that is a kind's name is it."""
+    return operation or call_type or None
+
 
 FIELDS: Final[tuple[str, ...]] = Record.__struct_fields__
 

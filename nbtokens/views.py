@@ -67,7 +67,7 @@ class History:
 
         Args:
             model: only calls of this model.
-            operation: only calls of this operation.
+            operation: only calls of this operation; without a label, those of this kind.
         """
         return self._store.view(lambda totals: totals.stats(model, operation))
 
@@ -239,7 +239,7 @@ class Session:
 
         Args:
             model: only calls of this model.
-            operation: only calls of this operation.
+            operation: only calls of this operation; without a label, those of this kind.
         """
         with self._lock:
             self._take_new()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nbtokens.record import purpose_of
+
 if TYPE_CHECKING:
     from nbtokens.analysis.regression import Fit
 
@@ -29,7 +31,8 @@ class Kind(NamedTuple):
     @property
     def where(self) -> str:
         """The operation and the model."""
-        return f"{self.operation}, {self.model}" if self.operation else self.model
+        purpose = purpose_of(self.operation, self.call_type)
+        return f"{purpose}, {self.model}" if purpose else self.model
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ class Selection:
         since: those that began at this time or later, UTC.
         until: those that began before it.
         run: those of this `run_id`.
+        operation: those with this label, and those without any label that are of this type, as both are shown.
         reset_at: of the session, those that began at this time or later, UTC, and
         besides: those with these ids, whenever they began.
     """
@@ -57,13 +58,12 @@ class Selection:
         """The fields of a record that tell whether it counts."""
         if self.everything:
             return frozenset()
-        return frozenset({"run_id", "model", "request_model", "operation", "user", "notebook", "session"})
+        return frozenset({"run_id", *_FIELDS["model"], *_FIELDS["operation"], "user", "notebook", "session"})
 
     def of(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those of the records that count."""
         wanted = {
             "run_id": self.run,
-            "operation": self.operation,
             "user": self.user,
             "notebook": self.notebook,
             "session": self.session,
@@ -74,6 +74,7 @@ class Selection:
                 (self.since is None or record.started_at >= self.since)
                 and (self.until is None or record.started_at < self.until)
                 and (self.model is None or (record.model or record.request_model) == self.model)
+                and (self.operation is None or record.purpose == self.operation)
                 and all(getattr(record, name) == value for name, value in asked)
                 and (self.reset_at is None or record.started_at >= self.reset_at or record.id in (self.besides or ()))
             ):
@@ -87,8 +88,7 @@ class Selection:
         asked = {
             name: value
             for name, value in (
-                ("run_id", self.run), ("operation", self.operation), ("user", self.user), ("notebook", self.notebook),
-                ("session", self.session),
+                ("run_id", self.run), ("user", self.user), ("notebook", self.notebook), ("session", self.session),
             )
             if value is not None
         }  # fmt: skip
@@ -96,7 +96,8 @@ class Selection:
             chosen = block
             for name, value in asked.items():
                 chosen = chosen.where(name, partial(eq, value))
-            chosen = self._of_model(self._since_reset(self._in_time(chosen)))
+            chosen = self._since_reset(self._in_time(chosen))
+            chosen = _named(_named(chosen, "model", self.model), "operation", self.operation)
             del block
             if len(chosen):
                 yield chosen
@@ -118,11 +119,13 @@ class Selection:
             began |= [one in self.besides for one in block.values("id")]
         return block.only(began.nonzero()[0].tolist())
 
-    def _of_model(self, block: Columns) -> Columns:
-        if self.model is None:
-            return block
-        names = enumerate(block.tuples("model", "request_model"))
-        return block.only([row for row, (model, asked) in names if (model or asked) == self.model])
+
+def _named(block: Columns, by: str, wanted: str | None) -> Columns:
+    """The rows whose group of a dimension has this name; all where None is wanted."""
+    if wanted is None or not len(block):
+        return block
+    names = enumerate(block.tuples(*_FIELDS[by]))
+    return block.only([row for row, (name, instead) in names if (name or instead) == wanted])
 
 
 def point_in_time(text: str, now: datetime) -> datetime:
@@ -155,8 +158,9 @@ OF_DAYS: Final[dict[str, Callable[[str], str]]] = {
 }
 """The day, ISO week or month that a day, in ISO form, belongs to. Days are UTC."""
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    **{name: (name,) for name in ("operation", "call_type", "provider", "notebook", "user", "session", "run_id")},
+    **{name: (name,) for name in ("call_type", "provider", "notebook", "user", "session", "run_id")},
     "model": ("model", "request_model"),
+    "operation": ("operation", "call_type"),
     "cell": ("notebook", "cell"),
 }
 _ORDER: Final = ("model", "operation", "call_type", "provider", "notebook", "cell", "user", "session", "run_id")

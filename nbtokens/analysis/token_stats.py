@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nbtokens.analysis.selection import OF_DAYS, in_totals
 from nbtokens.history.sums import of_rollup
-from nbtokens.history.totals import MEASURES, Key, Measures, Sums
+from nbtokens.history.totals import MEASURES, Measures, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,9 +107,8 @@ def _groups_of_totals(totals: Totals, by: str) -> Groups:
     assert in_totals(by), by
     groups: Groups = {}
     days = by in OF_DAYS
-    place = Key._fields.index("day" if days else by)
     for key, sums in totals.rows.items():
-        name = OF_DAYS[by](key.day) if days else key[place]
+        name = OF_DAYS[by](key.day) if days else key.name_in(by)
         _group(groups, name).merge(sums, key.status)
     if by in ("model", "operation"):
         for pair, measures in totals.measures.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from nbtokens.analysis.regression import Effect, Fit, fit
 from nbtokens.analysis.student import two_sided_p
+from nbtokens.record import purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -144,7 +145,8 @@ def timed(blocks: Iterable[Columns]) -> list[Timed]:
 
 
 TIMED: Final = (
-    "duration_s", "output_tokens", "max_tokens", "model", "request_model", "operation", "finish_reason",
+    "duration_s", "output_tokens", "max_tokens", "model", "request_model", "operation", "call_type",
+    "finish_reason",
 )  # fmt: skip
 
 
@@ -153,8 +155,9 @@ FIELDS: Final = frozenset({"kind", "status", "complete", *TIMED})
 
 
 def _timed(fields: tuple[Any, ...]) -> Timed:
-    seconds, tokens, ceiling, model, asked, operation, finish = fields
-    return Timed(seconds, tokens, ceiling, (model or asked or "?", operation), finish in CUT_OFF or tokens == ceiling)
+    seconds, tokens, ceiling, model, asked, operation, call_type, finish = fields
+    kind = model or asked or "?", purpose_of(operation, call_type)
+    return Timed(seconds, tokens, ceiling, kind, finish in CUT_OFF or tokens == ceiling)
 
 
 CUT_OFF: Final = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})

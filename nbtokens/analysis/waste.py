@@ -10,7 +10,7 @@ import numpy as np
 from nbtokens.analysis.gathered import Codes, Gathered, Money, counts, fingerprints, groups, translated
 from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.history.spread import grouped
-from nbtokens.record import utc
+from nbtokens.record import purpose_of, utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,8 @@ class Kind(NamedTuple):
     @property
     def where(self) -> str:
         """The operation and the model."""
-        return f"{self.operation}, {self.name}" if self.operation else self.name
+        purpose = purpose_of(self.operation, self.call_type)
+        return f"{purpose}, {self.name}" if purpose else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def seen_of(totals: Totals, model: str, operation: str | None) -> Seen:
             continue
         if key.provider is not None:
             providers[key.provider] = providers.get(key.provider, 0) + one.calls
-        if operation in (None, key.operation) and key.call_type != "embeddings":
+        if operation in (None, key.purpose) and key.call_type != "embeddings":
             sums.merge(one)
         embeds = embeds or (key.call_type == "embeddings" and not sums.calls)
     for (name, of_operation), spread in totals.measures.items():

@@ -73,7 +73,7 @@ def _as_text(record: Record) -> str:
     parts = (
         local_time(record.started_at),
         f"{record.model or record.request_model or '?':{_NAME}}",
-        f"{record.operation or record.call_type or '-':{_NAME}}",
+        f"{record.purpose or '-':{_NAME}}",
         f"{count(record.input_tokens or 0):>{_NUMBER}} in",
         f"{count(record.output_tokens or 0):>{_NUMBER}} out",
         f"{usd(record.cost_usd) if record.cost_usd is not None or record.status != 'error' else '':>10}",

@@ -13,6 +13,7 @@ import numpy as np
 from nbtokens.history.columns import usd
 from nbtokens.history.spread import Spread, grouped
 from nbtokens.history.sums import MEASURES, Key, Measures, Sums
+from nbtokens.record import purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,7 +204,9 @@ class _Lot:
 
     def spread(self, pairs: dict[Pair, int], spreads: dict[str, Spread]) -> None:
         """Take the measures of the calls that succeeded into the distributions of their model and operation."""
-        pair_of_name = [pairs[one[1] or one[2], one[3]] if one[_STATUS] == "ok" else -1 for one in self._names]
+        pair_of_name = [
+            pairs[one[1] or one[2], purpose_of(one[3], one[4])] if one[_STATUS] == "ok" else -1 for one in self._names
+        ]
         pair_of_call = np.array(pair_of_name, np.int64)[self._codes]
         order = grouped(pair_of_call)[1][np.count_nonzero(~self._ok) :]
         pair_of_call = pair_of_call[order]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHECKPOINT_NAME: Final = "totals_checkpoint.json"
 WITNESS: Final = 256
 """How many bytes before an offset tell whether the file is still the one that was counted up to there."""
-_VERSION: Final = 3
+_VERSION: Final = 4
 
 
 class _Checkpoint(msgspec.Struct):

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeAli
 import msgspec
 
 from nbtokens.history.distribution import Distribution
+from nbtokens.record import purpose_of
 
 if TYPE_CHECKING:
     from nbtokens.record import Record
 
-Dimension: TypeAlias = Literal[
-    "day", "provider", "model", "operation", "call_type", "purpose", "notebook", "user", "status"
-]
+Dimension: TypeAlias = Literal["day", "provider", "model", "operation", "call_type", "notebook", "user", "status"]
 
 
 class Key(NamedTuple):
@@ -34,7 +33,12 @@ class Key(NamedTuple):
     @property
     def purpose(self) -> str | None:
         """What the calls are for: the operation that the user named, else their type."""
-        return self.operation or self.call_type
+        return purpose_of(self.operation, self.call_type)
+
+    def name_in(self, dimension: str) -> str | None:
+        """The group of a dimension that the calls belong to; an operation is what they are for."""
+        name: str | None = self.purpose if dimension == "operation" else getattr(self, dimension)
+        return name
 
 
 class Sums(msgspec.Struct, array_like=True):

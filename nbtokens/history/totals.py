@@ -27,7 +27,7 @@ __all__ = ["MEASURES", "RECENT", "Dimension", "Key", "Measures", "Sums", "Totals
 
 RECENT: Final = 10
 _COUNTED: Final = ("call", "cache_hit", "run", "rollup")
-_KEPT_GROUPS: Final[tuple[Dimension, ...]] = ("day", "model", "purpose", "notebook")
+_KEPT_GROUPS: Final[tuple[Dimension, ...]] = ("day", "model", "operation", "notebook")
 
 Pair: TypeAlias = tuple[str | None, str | None]
 Groups: TypeAlias = dict[str | None, Sums]
@@ -85,7 +85,7 @@ class Totals:
         if record.kind != "call":
             return
         if record.status == "ok":
-            self._measures.setdefault((key.model, key.operation), Measures()).add(record)
+            self._measures.setdefault((key.model, key.purpose), Measures()).add(record)
             if self._spread is not None:
                 self._spread.add(record)
         self.recent.append(record)
@@ -98,7 +98,7 @@ class Totals:
         else:
             self._rows[key] = sums
         if measures is not None:
-            self.take_measures((key.model, key.operation), measures)
+            self.take_measures((key.model, key.purpose), measures)
 
     def take_measures(self, pair: Pair, measures: Measures) -> None:
         """Take in how the calls of a model and operation are spread."""
@@ -113,7 +113,7 @@ class Totals:
         key = key_of(before)
         self._each(key, lambda sums: sums.amend(before, after))
         if after.status == "ok" and after.cost_usd != before.cost_usd:
-            spread = [self._measures.setdefault((key.model, key.operation), Measures())]
+            spread = [self._measures.setdefault((key.model, key.purpose), Measures())]
             for measures in spread if self._spread is None else (*spread, self._spread):
                 if before.cost_usd is not None:
                     measures.cost_usd.remove(before.cost_usd)
@@ -174,7 +174,7 @@ class Totals:
 
         Args:
             model: only calls of this model.
-            operation: only calls of this operation.
+            operation: only calls of this operation; without a label, those of this kind.
         """
         if model is None and operation is None:
             every = self._all_measures()
@@ -213,7 +213,7 @@ class Totals:
         if self._every is not None:
             change(self._every)
         for dimension, groups in self._groups.items():
-            name = getattr(key, dimension)
+            name = key.name_in(dimension)
             sums = groups.get(name)
             if sums is None:
                 sums = groups[name] = Sums()
@@ -224,7 +224,7 @@ class Totals:
         if groups is None:
             groups = {}
             for key, sums in self.rows.items():
-                _merge_into(groups, getattr(key, dimension), sums)
+                _merge_into(groups, key.name_in(dimension), sums)
             self._groups[dimension] = groups
         return groups
 

@@ -60,7 +60,8 @@ class Completer:
         return _matching(names, found["begun"], "text")
 
     def _labels(self) -> list[str]:
-        return [*USUAL_OPERATIONS, *self._used("operation")]
+        labels = self._runtime.store.view(lambda totals: {key.operation for key in totals.rows})
+        return [*USUAL_OPERATIONS, *_without_spaces(labels)]
 
     def _of_cell(self, before: list[str]) -> Iterable[str]:
         return self._labels() if before and before[-1] == "--op" else CELL_OPTIONS
@@ -111,7 +112,11 @@ class Completer:
     def _used(self, dimension: str) -> list[str]:
         """What the history holds of a dimension."""
         groups = self._runtime.store.view(lambda totals: list(totals.by(cast("Dimension", dimension))))
-        return [name for name in groups if name and not re.search(r"\s", name)]
+        return _without_spaces(groups)
+
+
+def _without_spaces(names: Iterable[str | None]) -> list[str]:
+    return [name for name in names if name and not re.search(r"\s", name)]
 
 
 def _matching(names: Iterable[str], begun: str, kind: str) -> SimpleMatcherResult:

@@ -20,7 +20,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--since", metavar="WHEN", help="from then on: 7d, 12h, 2w ago, or a UTC date or time")
     group.add_argument("--until", metavar="WHEN", help="before then")
     group.add_argument("--run", metavar="ID", help="of this run_id")
-    for name in ("model", "operation", "user", "notebook"):
+    group.add_argument("--operation", metavar="NAME", help="with this label; without any: of this kind, as chat")
+    for name in ("model", "user", "notebook"):
         group.add_argument(f"--{name}", metavar="NAME", help=f"of this {name}")
     group.add_argument("--session", metavar="ID", help="of this session; `this` is the one that asks, since its reset")
 

@@ -74,7 +74,7 @@ def _call_row(record: Record, when: Callable[[datetime | None], str]) -> tuple[s
     return (
         when(record.started_at),
         record.model or record.request_model or "?",
-        record.operation or record.call_type or "",
+        record.purpose or "",
         count(record.input_tokens),
         count(record.output_tokens),
         usd(record.cost_usd) if record.cost_usd is not None or not failed else "",

@@ -37,7 +37,7 @@ def summary_report(totals: Totals, now: datetime) -> Report:
             f"Written by nbtokens at {local_time(now)} from usage_history.json; it is made anew after every call.",
             Table("Overall", ("what", ">all time"), _overall(sums)),
             by_table("By model", "model", totals.by("model"), "(no model)"),
-            by_table("By operation", "operation", totals.by("purpose"), "(no operation)"),
+            by_table("By operation", "operation", totals.by("operation"), "(no operation)"),
             by_table("By notebook", "notebook", totals.by("notebook"), _NO_NOTEBOOK),
             calls_table(f"Last {RECENT} calls", reversed(totals.recent)),
             Table("Cost analysis", ("what", ">USD"), _cost_analysis(totals, sums)),

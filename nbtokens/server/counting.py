@@ -40,7 +40,7 @@ def grouped(rows: Iterable[tuple[Key, Sums]], name_of: Callable[[Key], Any]) -> 
 
 def operation_of(of: Key | Record) -> str:
     """The operation as answers show it: the user's label, else the kind of call."""
-    return of.operation or of.call_type or UNKNOWN
+    return of.purpose or UNKNOWN
 
 
 def cost_of(sums: Sums) -> Decimal | None:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Date, Text, cast, extract, func, literal, typ
 
 from nbtokens.analysis.selection import KNOWN, OF_DAYS
 from nbtokens.team.tables import token_usage
-from nbtokens.team.where import MODEL
+from nbtokens.team.where import MODEL, PURPOSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ STATUS: Final[ColumnElement[Any]] = func.coalesce(func.nullif(_row.kind, "call")
 """A row's status, as keys of totals have it."""
 CELL: Final[ColumnElement[Any]] = func.ltrim(func.coalesce(_row.notebook, "") + " [" + func.nullif(_row.cell, "") + "]")
 """A cell with its notebook, as answers show it; NULL where there is none."""
-_NAMED: Final[dict[str, ColumnElement[Any]]] = {"model": MODEL, "status": STATUS, "cell": CELL}
+_NAMED: Final[dict[str, ColumnElement[Any]]] = {"model": MODEL, "purpose": PURPOSE, "status": STATUS, "cell": CELL}
 
 
 class Dimension(NamedTuple):
@@ -58,7 +58,7 @@ def microseconds(connection: Connection) -> ColumnElement[Any]:
 
 
 def labels(connection: Connection, names: Sequence[str]) -> list[Label[Any]]:
-    """What rows are grouped by, under these names: fields of a row, `day`, or `cell`."""
+    """What rows are grouped by, under these names: fields of a row, `day`, `cell`, or `purpose`."""
     own = {**_NAMED, "day": day_of(connection)}
     return [(own[name] if name in own else _row[name]).label(name) for name in names]
 
@@ -68,7 +68,8 @@ def dimension(connection: Connection, by: str) -> Dimension:
     if by in OF_DAYS:
         return Dimension(day_of(connection).label("name"), lambda day: OF_DAYS[by](str(day)))
     if by in KNOWN:
-        return Dimension(labels(connection, [by])[0].element.label("name"), lambda value: value)
+        name = "purpose" if by == "operation" else by
+        return Dimension(labels(connection, [name])[0].element.label("name"), lambda value: value)
     return Dimension(_tag(connection, by).label("name"), _name_of_tag)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from nbtokens.history.sums import Key, Sums, key_of, of_rollup
 from nbtokens.history.totals import RECENT, Totals
+from nbtokens.record import purpose_of
 from nbtokens.team import where
 from nbtokens.team.aggregates import measures_of_rows, rollups, sums_of_days, sums_of_rows
 from nbtokens.team.grouping import labels
@@ -31,12 +32,12 @@ def totals(connection: Connection, which: Selection, *, measures: bool) -> Total
         found.take(key, sums)
     if measures:
         condition = where.of_records(which)
-        by = labels(connection, ("model", "operation"))
-        for (model, operation), one in measures_of_rows(connection, by, condition).items():
-            found.take_measures((model, operation), one)
+        by = labels(connection, ("model", "purpose"))
+        for (model, purpose), one in measures_of_rows(connection, by, condition).items():
+            found.take_measures((model, purpose), one)
         for record in rollups(connection, condition):
             key = key_of(record)
-            found.take_measures((key.model, key.operation), of_rollup(record)[1])
+            found.take_measures((key.model, key.purpose), of_rollup(record)[1])
     found.recent = recent(connection, which)
     return found
 
@@ -52,9 +53,11 @@ def sums_by_fields(connection: Connection, names: Sequence[str], which: Selectio
 
 def sums_by_dimension(connection: Connection, name: str | None, which: Selection) -> dict[str | None, Sums]:
     """The sums of each project or value of a field of a key, or of everything; the dearest first."""
+    fields = [] if name is None else ["operation", "call_type"] if name == "operation" else [name]
     found: dict[str | None, Sums] = {}
-    for values, sums in _sums(connection, () if name is None else (name,), which):
-        found.setdefault(None if name is None else values[name], Sums()).merge(sums)
+    for values, sums in _sums(connection, fields, which):
+        group = purpose_of(**values) if name == "operation" else values.get(name or "")
+        found.setdefault(group, Sums()).merge(sums)
     return dict(sorted(found.items(), key=lambda one: (-one[1].cost_usd, -one[1].total_tokens, str(one[0]))))
 
 

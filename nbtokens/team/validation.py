@@ -19,6 +19,7 @@ from nbtokens.analysis.validation import (
 )
 from nbtokens.team.fitting import can_be_squared, fits
 from nbtokens.team.tables import token_usage
+from nbtokens.team.where import PURPOSE
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Connection
@@ -58,7 +59,7 @@ def _calls(condition: ColumnElement[bool]) -> CTE:
     return (
         select(
             model.label("model"),
-            row.operation,
+            PURPOSE.label("purpose"),
             row.duration_s.label("measure"),
             cast(row.output_tokens, Float).label("tokens"),
             cast(row.max_tokens, Float).label("ceiling"),
@@ -105,7 +106,7 @@ def _ceilings(connection: Connection, calls: CTE) -> list[Ceiling]:
     query = (
         select(
             of.model,
-            of.operation,
+            of.purpose,
             of.ceiling,
             func.count(),
             func.avg(of.tokens),
@@ -113,7 +114,7 @@ def _ceilings(connection: Connection, calls: CTE) -> list[Ceiling]:
             func.sum(of.cut),
         )
         .where(of.ceiling.is_not(None))
-        .group_by(of.model, of.operation, of.ceiling)
+        .group_by(of.model, of.purpose, of.ceiling)
     )
     rows = connection.execute(query)
-    return [Ceiling((model, operation), int(ceiling), *rest) for model, operation, ceiling, *rest in rows]
+    return [Ceiling((model, purpose), int(ceiling), *rest) for model, purpose, ceiling, *rest in rows]

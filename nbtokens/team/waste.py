@@ -20,6 +20,7 @@ from nbtokens.analysis.waste import (
 )
 from nbtokens.team.grouping import CELL, HOUR_IN_MICROSECONDS, SECOND_IN_MICROSECONDS, microseconds
 from nbtokens.team.tables import token_usage
+from nbtokens.team.where import PURPOSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -37,7 +38,7 @@ _RUN: Final = ("session", "execution_count")
 _OF_A_PRICE: Final = ("model", "request_model", "provider", "server_address", "service_tier")
 _row: Final = token_usage.c
 _NAME: Final = func.coalesce(func.nullif(_row.model, ""), func.nullif(_row.request_model, ""), "(no model)")
-_WHERE: Final = case((func.coalesce(_row.operation, "") != "", _row.operation + ", " + _NAME), else_=_NAME)
+_WHERE: Final = func.coalesce(PURPOSE + ", ", "") + _NAME
 
 
 class _Lot(NamedTuple):

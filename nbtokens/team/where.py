@@ -11,10 +11,16 @@ from nbtokens.team.tables import daily, token_usage
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
     from nbtokens.analysis.selection import Selection
 
 MODEL: ColumnElement[Any] = func.coalesce(token_usage.c.model, token_usage.c.request_model)
 """The model of a row, as questions name it."""
+PURPOSE: ColumnElement[Any] = func.coalesce(
+    func.nullif(token_usage.c.operation, ""), func.nullif(token_usage.c.call_type, "")
+)
+"""What a row's call was for, as questions name it: its label, else its type."""
 
 
 def of_records(which: Selection) -> ColumnElement[bool]:
@@ -25,13 +31,14 @@ def of_records(which: Selection) -> ColumnElement[bool]:
         for column, value in (
             (row.run_id, which.run),
             (MODEL, which.model),
-            (row.operation, which.operation),
             (row.user, which.user),
             (row.notebook, which.notebook),
             (row.session, which.session),
         )
         if value is not None
     ]
+    if which.operation is not None:
+        conditions.append(_is_for(row, which.operation))
     if which.since is not None:
         conditions.append(row.started_at >= which.since)
     if which.until is not None:
@@ -52,17 +59,24 @@ def of_days(which: Selection) -> ColumnElement[bool] | None:
         column == value
         for column, value in (
             (row.model, which.model),
-            (row.operation, which.operation),
             (row.user, which.user),
             (row.notebook, which.notebook),
         )
         if value is not None
     ]
+    if which.operation is not None:
+        conditions.append(_is_for(row, which.operation))
     if which.since is not None:
         conditions.append(row.day >= which.since.date())
     if which.until is not None:
         conditions.append(row.day < which.until.date())
     return and_(true(), *conditions)
+
+
+def _is_for(row: ReadOnlyColumnCollection[str, Any], purpose: str) -> ColumnElement[bool]:
+    """Whether that is the purpose of a row, said so that the label's index can tell."""
+    has_no_label = or_(row.operation.is_(None), row.operation == "")
+    return or_(row.operation == purpose, and_(has_no_label, row.call_type == purpose))
 
 
 def _is_midnight(at: datetime) -> bool:

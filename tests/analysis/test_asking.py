@@ -143,7 +143,7 @@ def test_of_this_session_since_its_reset(shell: InteractiveShell) -> None:
         assert [one["calls"] for one in of(f"whatif gpt-5-mini {words}")["models"]] == [2]
     assert of("stats --session this --since 1h")["calls"] == 1
     assert nbtokens.stats(session="this")["input_tokens"]["sum"] == 2_000
-    assert nbtokens.stats("operation", session="this")[None]["output_tokens"]["sum"] == 20
+    assert nbtokens.stats("operation", session="this")["chat"]["output_tokens"]["sum"] == 20
     assert of(f"stats --session {mine.id}")["calls"] == nbtokens.stats(session=mine.id)["duration_s"]["count"] == 5
 
 

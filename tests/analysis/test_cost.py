@@ -49,7 +49,10 @@ def test_sums_are_those_of_pandas(mixed: list[Record], write: Write, cost: Asked
     write(mixed)
     answer = cost()
     calls = pd.DataFrame(
-        {name: getattr(one, name) for name in ("model", "operation", "user", "cost_usd", "started_at")}
+        {
+            "operation": one.operation or one.call_type,
+            **{name: getattr(one, name) for name in ("model", "user", "cost_usd", "started_at")},
+        }
         for one in mixed
         if one.kind == "call"
     )
@@ -127,7 +130,7 @@ def test_planted_repetitions(make: Make, write: Write, cost: Asked) -> None:
     assert saved(cost()) == {
         ("rerun", "n.ipynb [c1]"): (4, Decimal("0.20")),
         ("identical", "ask, m"): (4, Decimal("0.14")),
-        ("embeddings", "m"): (3, Decimal("0.06")),
+        ("embeddings", "embeddings, m"): (3, Decimal("0.06")),
         ("identical", "m"): (2 + 8, Decimal("1.0008")),
     }
 

@@ -31,6 +31,7 @@ def frame(records: list[Record]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for one in records:
         row = {name: getattr(one, name) for name in names}
+        row["operation"] = one.operation or one.call_type  # as it is shown
         row |= {name: getattr(one, name) for name in ("input_tokens", "output_tokens", "total_tokens", "duration_s")}
         row["cost_usd"] = None if one.cost_usd is None else float(one.cost_usd)
         row["team"] = (one.tags or {}).get("team")
@@ -97,6 +98,7 @@ def test_by(by: str, mixed: list[Record], write: Write) -> None:
         ({"run": "r1"}, lambda table: table["run_id"] == "r1"),
         ({"model": "claude"}, lambda table: table["model"] == "claude"),
         ({"operation": "ask"}, lambda table: table["operation"] == "ask"),
+        ({"operation": "embeddings"}, lambda table: table["operation"] == "embeddings"),
         ({"user": "ada", "notebook": "b.ipynb"}, lambda t: (t["user"] == "ada") & (t["notebook"] == "b.ipynb")),
         ({"session": "s2"}, lambda table: table["session"] == "s2"),
         ({"session": "no such"}, lambda table: table["session"] == "no such"),

@@ -44,7 +44,7 @@ fact_answering:
   Completion Tokens:   3,000
   Avg Tokens/Call:     5,000.0
 
-(no operation):
+chat:
   Invocations:         1
   Total Tokens:        1
   Prompt Tokens:       1

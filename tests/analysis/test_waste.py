@@ -80,7 +80,7 @@ def walked(records: list[Record]) -> dict[str, dict[Any, list[Decimal]]]:
         if one.kind != "call" or not one.cost_usd:
             continue
         model = one.model or one.request_model
-        where = ", ".join(filter(None, (one.operation, model)))
+        where = ", ".join(filter(None, (one.operation or one.call_type, model)))
         if one.status != "ok":
             found["failed"][model].append(one.cost_usd)
             continue

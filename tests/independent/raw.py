@@ -63,6 +63,8 @@ class Raw:
         for name in ("model", "request_model", *_TEXTS):
             made[name] = made[name].astype(object)
         made["model"] = made["model"].where(made["model"].notna(), made["request_model"])
+        made["label"] = made["operation"]
+        made["operation"] = made["label"].where(made["label"].notna(), made["call_type"])  # as answers show it
         made["at"] = pd.to_datetime(made["started_at"], format="ISO8601")
         made["day"] = made["at"].dt.strftime("%Y-%m-%d")
         made["written"] = made["output_tokens"].where(made["output_tokens"] > 0)

@@ -24,8 +24,8 @@ def check_flags(raw: Raw, ask: Ask) -> None:
     expected: dict[tuple[str, str], dict[str, Any]] = {}
     for model, calls in raw.groups(raw.calls, "model").items():
         expected |= _of_a_model(model or "(no model)", calls)
-    kinds = raw.calls.groupby(["model", "operation", "call_type"], dropna=False)
-    for (model, operation, _), calls in kinds:
+    kinds = raw.calls.groupby(["model", "label", "call_type", "operation"], dropna=False)
+    for (model, _, _, operation), calls in kinds:
         name = "(no model)" if pd.isna(model) else model
         where = name if pd.isna(operation) else f"{operation}, {name}"
         expected |= _of_a_kind(where, calls[calls["status"] == "ok"])

@@ -26,6 +26,9 @@ QUESTIONS = (
     "validate --model gpt-5",
     "validate r0 r1",
     "cost --run r2",
+    "cost --operation embeddings",
+    "stats --operation chat --since 2026-11-20",
+    "check --operation chat",
     "stats --by run_id --by session --by cell --by list --by domain --by week --by notebook",
     "stats --by run_id --by day --since 2026-10-20T01:00",
 )
