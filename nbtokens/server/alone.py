@@ -15,7 +15,19 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 
 from nbtokens.errors import NbtokensError
-from nbtokens.server.handling import OPENAPI, Caller, logger, patterns, refuse, respond, send, send_document
+from nbtokens.server.handling import (
+    OPENAPI,
+    READ,
+    Caller,
+    logger,
+    methods_of,
+    patterns,
+    refuse,
+    respond,
+    route_of,
+    send,
+    send_document,
+)
 from nbtokens.server.pages import FILES, POLICY, page_file
 from nbtokens.server.posting import MOST_BYTES
 
@@ -29,7 +41,11 @@ if TYPE_CHECKING:
 PREFIX: Final = "/nbtokens"
 _SHORT_PATHS: Final = ("/metrics", "/healthz")
 """Where monitoring looks; these are answered without the prefix too."""
-_LEAST_TOKEN: Final = 16
+_TOKEN: Final = re.compile(r"[!-~]{16,}")
+_TOKENS_ARE: Final = "at least 16 characters: letters, digits and signs of ASCII, without spaces"
+_QUIET_S: Final = 120.0
+_BODY_S: Final = 60.0
+"""Seconds after which a connection is closed on which nothing is asked, and a body has not come."""
 
 
 def new_token() -> str:
@@ -50,8 +66,8 @@ def read_tokens(path: Path) -> dict[str, Caller]:
     if not isinstance(users, dict) or not users:
         raise NbtokensError(f'{path} names no users; it must have a table [users] with lines as ada = "TOKEN"')
     for name, token in users.items():
-        if not isinstance(token, str) or len(token) < _LEAST_TOKEN:
-            raise NbtokensError(f"{path}: the token of {name!r} must be text of at least {_LEAST_TOKEN} characters")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise NbtokensError(f"{path}: the token of {name!r} must be text of {_TOKENS_ARE}")
     if len(set(users.values())) < len(users):
         raise NbtokensError(f"{path}: two users have the same token")
     return {token: Caller(name, sees_all=False) for name, token in users.items()}
@@ -61,9 +77,16 @@ def admitted(token: str, users: Path | None) -> dict[str, Caller]:
     """Token -> who has it: the owner, who sees all, and the people of a file.
 
     Raises:
-        NbtokensError: the file can't be used.
+        NbtokensError: the file or the token can't be used.
     """
-    return {**(read_tokens(users) if users is not None else {}), token: Caller(None, sees_all=True)}
+    if not _TOKEN.fullmatch(token):
+        raise NbtokensError(f"The token of NBTOKENS_TOKEN must be text of {_TOKENS_ARE}")
+    callers = read_tokens(users) if users is not None else {}
+    if token in callers:
+        raise NbtokensError(
+            f"{users}: the token of {callers[token].name!r} is the one of NBTOKENS_TOKEN, which sees all"
+        )
+    return {**callers, token: Caller(None, sees_all=True)}
 
 
 class _Handler(web.RequestHandler):
@@ -72,6 +95,7 @@ class _Handler(web.RequestHandler):
     def initialize(self, routes: dict[str, Route], data: Answers, callers: Mapping[str, Caller]) -> None:
         """Take what `application` gives."""
         self._routes = routes
+        self._methods = methods_of(routes or READ)
         self._data = data
         self._callers = callers
 
@@ -81,7 +105,7 @@ class _Handler(web.RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - tornado's own
         """Tornado's own errors look like ours."""
-        refuse(self, status_code, responses.get(status_code, "Unknown error"), self._routes)
+        refuse(self, status_code, responses.get(status_code, "Unknown error"), self._methods)
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:  # noqa: ANN401 - tornado's own
         """Log what went wrong here; not what is wrong with a request, whose URL may hold the token."""
@@ -100,7 +124,7 @@ class _Handler(web.RequestHandler):
         """Who asks, by the token of the header or, for reading, of the URL or the cookie."""
         scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
         token = given.strip() if scheme.lower() in {"bearer", "token"} else ""
-        if not token and self.request.method == "GET":  # a page elsewhere could make a browser post with a cookie
+        if not token and self.request.method in READ:  # a page elsewhere could make a browser post with a cookie
             token = self.get_query_argument("token", "") or self.get_cookie(self.cookie) or ""
         found = None
         for known, caller in self._callers.items():
@@ -115,15 +139,19 @@ class _Handler(web.RequestHandler):
 
     async def handle(self, name: str = "") -> None:
         """Answer any method."""
-        route = self._routes.get(self.request.method or "")
-        if route is None:
-            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._routes)
-            return
+        if self.request.method in self._methods:
+            await self.answer(name)
+        else:
+            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._methods)
+
+    async def answer(self, name: str) -> None:
+        """Answer a method that there is."""
+        route = route_of(self._routes, self.request)
         caller = Caller(None, sees_all=False) if route.is_open else self.caller()
         if caller is None:
             self.refuse_unknown()
-            return
-        await respond(self, route, self._data, caller, name)
+        else:
+            await respond(self, route, self._data, caller, name)
 
     get = post = put = patch = delete = head = options = handle
 
@@ -131,28 +159,32 @@ class _Handler(web.RequestHandler):
 class _Page(_Handler):
     """The web page. The token of the URL goes into a cookie, and so out of sight and out of the history."""
 
-    async def get(self, path: str) -> None:  # type: ignore[override]
-        if path == "/":
-            if self.caller() is None:
-                self.set_status(401)
-                self.finish("Open the URL that nbtokens serve has printed: the token is in it.")
-                return
-            token = self.get_query_argument("token", "")
-            if token:
-                self.set_cookie(self.cookie, token, path=PREFIX, httponly=True, samesite="Lax")
-                self.redirect(f"{PREFIX}/")
-                return
+    async def answer(self, name: str) -> None:
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Referrer-Policy", "no-referrer")
-        send(self, *page_file(path))
+        token = self.get_query_argument("token", "")
+        if name == "/" and self.caller() is None:
+            self.set_status(401)  # the page's script says what to do
+        elif name == "/" and token:
+            self.set_cookie(self.cookie, token, path=PREFIX, httponly=True, samesite="Lax")
+            self.set_header("Cache-Control", "no-store")
+            self.redirect(f"{PREFIX}/")
+            return
+        send(self, *page_file(name))
 
 
 class _Document(_Handler):
-    async def get(self) -> None:  # type: ignore[override]
+    async def answer(self, name: str) -> None:  # noqa: ARG002 - there is one document
         if self.caller() is None:
             self.refuse_unknown()
         else:
             send_document(self)
+
+
+class _ToPage(_Handler):
+    async def answer(self, name: str) -> None:  # noqa: ARG002 - to the one page
+        self.set_header("Cache-Control", "no-store")  # the URL may hold the token
+        self.redirect(f"{PREFIX}/?{self.request.query}" if self.request.query else f"{PREFIX}/")
 
 
 class _Unknown(_Handler):
@@ -177,7 +209,7 @@ def application(data: Answers, callers: Mapping[str, Caller]) -> web.Application
     handlers += [
         (PREFIX + OPENAPI, _Document, rest),
         (f"{PREFIX}({'|'.join(map(re.escape, FILES))})", _Page, rest),
-        (f"(?:/|{PREFIX})", web.RedirectHandler, {"url": f"{PREFIX}/"}),
+        (f"(?:/|{PREFIX})", _ToPage, rest),
     ]
     return web.Application(
         handlers,
@@ -200,7 +232,7 @@ def listen(app: web.Application, host: str, port: int) -> tuple[HTTPServer, int]
         raise NbtokensError(
             f"{host}:{port} can't be listened on: {getattr(error, 'strerror', None) or error}. Try --port 0."
         ) from error
-    server = HTTPServer(app, max_body_size=2 * MOST_BYTES)
+    server = HTTPServer(app, max_body_size=2 * MOST_BYTES, idle_connection_timeout=_QUIET_S, body_timeout=_BODY_S)
     listening.setblocking(False)  # noqa: FBT003 - the socket's own way
     server.add_socket(listening)
     return server, listening.getsockname()[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nbtokens.analysis.savings import savings_of
@@ -22,6 +24,7 @@ from nbtokens.server.shapes import (
     OperationOfUser,
     Overview,
     Recommendation,
+    RunMetrics,
     RunMetricsDetailed,
     Summary,
     TokenUsage,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from nbtokens.order import Order, Price
     from nbtokens.record import Record
     from nbtokens.server.data import Page, Period, Source
-    from nbtokens.server.shapes import RunMetrics
 
     T = TypeVar("T")
 
@@ -47,6 +49,7 @@ logger: Final = logging.getLogger("nbtokens")
 _PRICES_WAIT: Final = 10.0
 _LAST_WAIT: Final = 4.0
 _MOST_NAMED: Final = 50
+_MOST_DAILY: Final = 6
 _LONG: Final = 0.2
 _PATIENCE: Final = 10
 _MOST_REMEMBERED: Final = 100
@@ -72,7 +75,7 @@ class Answers:
         self._keeper = keeper
         self._prices = prices
         self._shipping = shipping
-        self._remembered: dict[object, tuple[float, Any]] = {}
+        self._remembered: dict[object, _Kept] = {}
 
     def token_usage(self, period: Period, user: str | None) -> TokenUsage:
         """The sums by operation and model, and by day."""
@@ -122,20 +125,21 @@ class Answers:
 
     def run_metrics(self, run_id: str, user: str | None) -> RunMetrics | None:
         """The sums of a run; None where it is not known."""
-        sums = self._source.run(run_id, user)
-        return None if sums is None else counting.run_metrics(run_id, sums)
+        found = self._source.run(run_id, user, None)
+        return None if found is None else RunMetrics(**counting.run_fields(run_id, found[0]))
 
     def run_calls(self, run_id: str, user: str | None, page: Page) -> RunMetricsDetailed | None:
         """The same with some of its calls. A page behind the last one is empty."""
-        sums = self._source.run(run_id, user)
-        if sums is None:
+        found = self._source.run(run_id, user, page)
+        if found is None:
             return None
+        sums, calls = found
         return RunMetricsDetailed(
             **counting.run_fields(run_id, sums),
             page=page.number,
             per_page=page.size,
             pages=-(-sums.calls // page.size),
-            calls=[counting.call_row(record) for record in self._source.calls_of_run(run_id, user, page)],
+            calls=[counting.call_row(record) for record in calls],
         )
 
     def overview(self, period: Period, user: str | None) -> Overview:
@@ -149,20 +153,24 @@ class Answers:
             name_of = counting.operation_of if names == _OPERATIONS else lambda key: getattr(key, names[0])
             return counting.grouped(source.rows(names, period, user), name_of)
 
-        days = source.rows(("day",), period, user)
+        rows, before = source.rows(("day", "model"), period, user), period.before
+        models = counting.named(counting.grouped(rows, lambda key: key.model), _MOST_NAMED)
         cells = self._slowly(("cells", period, user), lambda: source.cells(period, user, _MOST_NAMED))
+        latest = self._slowly(("latest", user), lambda: source.latest(user))
         return Overview(
             first_day=period.first.isoformat(),
             last_day=period.last.isoformat(),
-            totals=counting.totals_of(days),
-            daily_usage=counting.days_of(days),
+            totals=counting.totals_of(rows),
+            totals_before=counting.totals_of([] if before is None else source.rows(("day",), before, user)),
+            daily_usage=counting.days_of(rows),
+            daily_models=counting.days_of_models(rows, [one.name for one in models[:_MOST_DAILY]]),
             users=counting.named(by("user"), _MOST_NAMED),
-            models=counting.named(by("model"), _MOST_NAMED),
+            models=models,
             operations=counting.named(by(*_OPERATIONS), _MOST_NAMED),
             notebooks=counting.named(by("notebook"), _MOST_NAMED),
             cells=counting.named(dict(cells), _MOST_NAMED),
             budgets=source.budgets(user),
-            latest=[counting.call_row(one) for one in source.latest(user)],
+            latest=[counting.call_row(one) for one in latest],
         )
 
     def gauges(self, user: str | None) -> list[Gauge]:
@@ -203,17 +211,31 @@ class Answers:
             close()
 
     def _slowly(self, key: object, work: Callable[[], T]) -> T:
-        """What takes long is not worked out again before ten times as long has passed, whoever asks."""
-        now = time.monotonic()
-        due, found = self._remembered.get(key, (now, None))
-        if now >= due:
-            found = work()
-            done = time.monotonic()
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            took = done - now
-            self._remembered[key] = done + (_PATIENCE * took if took > _LONG else 0.0), found
-        return found  # type: ignore[no-any-return]
+        """What takes long is worked out for one of all who ask, and not again before ten times as long has passed."""
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        kept = self._remembered.setdefault(key, _Kept())
+        if kept.lock.acquire(blocking=kept.took <= _LONG):  # else another thread works on it: what there is will do
+            try:
+                began = time.monotonic()
+                if began >= kept.due:
+                    kept.found = work()
+                    done = time.monotonic()
+                    kept.took = done - began
+                    kept.due = done + _PATIENCE * kept.took if kept.took > _LONG else 0.0
+            finally:
+                kept.lock.release()
+        return kept.found  # type: ignore[no-any-return]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was worked out, how many seconds that took, and when it is due again."""
+
+    lock: Lock = field(default_factory=Lock)
+    took: float = 0.0
+    due: float = 0.0
+    found: Any = None
 
 
 def answers_of(config: Config) -> Answers:

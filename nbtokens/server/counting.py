@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.history.totals import Sums
-from nbtokens.server.shapes import CallRow, Day, Named, OperationCost, OperationOfModel, RunMetrics, Totals, row_fields
+from nbtokens.server.shapes import (
+    CallRow,
+    Day,
+    DaysOfModel,
+    Named,
+    OperationCost,
+    OperationOfModel,
+    Totals,
+    row_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -73,6 +82,24 @@ def days_of(rows: Iterable[tuple[Key, Sums]]) -> list[Day]:
     return [Day(usage_date=day, operation_count=sums.calls, **_figures(sums)) for day, sums in sorted(days.items())]
 
 
+def days_of_models(rows: Iterable[tuple[Key, Sums]], models: Iterable[str | None]) -> list[DaysOfModel]:
+    """Some models, each on all days on which there were calls of any."""
+    sums = grouped(rows, lambda key: (key.day, key.model))
+    days = sorted({day for day, _ in sums})
+    found = []
+    for model in models:
+        of_days = [sums.get((day, model)) or Sums() for day in days]
+        found.append(
+            DaysOfModel(
+                name=model,
+                operation_count=[one.calls for one in of_days],
+                total_tokens=[one.total_tokens for one in of_days],
+                total_cost_usd=[cost_of(one) for one in of_days],
+            )
+        )
+    return found
+
+
 def operations_of_models(rows: Iterable[tuple[Key, Sums]]) -> list[OperationOfModel]:
     """Each operation with each model."""
     groups = grouped(rows, lambda key: (operation_of(key), key.model or UNKNOWN))
@@ -103,7 +130,7 @@ def operation_cost(sums: Sums) -> OperationCost:
 
 
 def run_fields(run_id: str, sums: Sums) -> dict[str, Any]:
-    """The fields of a `RunMetrics`."""
+    """The fields of a `RunMetrics`. Where no call was timed, there is no average of their times."""
     calls = sums.calls
     return {
         "run_id": run_id,
@@ -117,14 +144,9 @@ def run_fields(run_id: str, sums: Sums) -> dict[str, Any]:
         "unpriced_calls": sums.unpriced_calls,
         "avg_tokens_per_call": sums.total_tokens / calls if calls else None,
         "total_duration_seconds": sums.duration_s,
-        "avg_duration_seconds": sums.duration_s / calls if calls else None,
+        "avg_duration_seconds": sums.duration_s / calls if sums.duration_s else None,
         "total_cost_usd": cost_of(sums),
     }
-
-
-def run_metrics(run_id: str, sums: Sums) -> RunMetrics:
-    """The sums of a run."""
-    return RunMetrics(**run_fields(run_id, sums))
 
 
 def call_row(record: Record) -> CallRow:

@@ -21,6 +21,14 @@ class Period(NamedTuple):
     first: date
     last: date
 
+    @property
+    def before(self) -> Period | None:
+        """As many days before these; None where the calendar has not as many."""
+        days = self.last - self.first + timedelta(days=1)
+        if self.first - date.min < days:
+            return None
+        return Period(self.first - days, self.first - timedelta(days=1))
+
 
 def selected(period: Period | None, user: str | None) -> Selection:
     """The selection of a period's calls."""
@@ -36,6 +44,11 @@ class Page(NamedTuple):
 
     number: int
     size: int
+
+    @property
+    def rows(self) -> range:
+        """The places of its rows in the whole list, counted from 0."""
+        return range((self.number - 1) * self.size, self.number * self.size)
 
 
 class Gauge(NamedTuple):
@@ -73,11 +86,8 @@ class Source(Protocol):
     def cells(self, period: Period, user: str | None, most: int) -> list[tuple[str, Sums]]:
         """The dearest cells, with their notebooks, and their sums."""
 
-    def run(self, run_id: str, user: str | None) -> Sums | None:
-        """The sums of a run; None where it is not known."""
-
-    def calls_of_run(self, run_id: str, user: str | None, page: Page) -> list[Record]:
-        """A page of the run's calls, in the order of the history."""
+    def run(self, run_id: str, user: str | None, page: Page | None) -> tuple[Sums, list[Record]] | None:
+        """The sums of a run and a page of its calls, in the order of the history; None where it is not known."""
 
     def latest(self, user: str | None) -> list[Record]:
         """The latest calls, the latest first."""

@@ -42,7 +42,7 @@ class Route(NamedTuple):
         about: what it answers, in a sentence.
         parameters: those of the query.
         refusals: the statuses it may refuse with, besides 401 and 403.
-        is_open: whether it is answered without authentication.
+        is_open: whether it is answered without authentication, and at once: nothing is read for it.
     """
 
     path: str
@@ -129,10 +129,11 @@ def _known(found: T | None, run: str) -> T:
 
 
 def _whole(usual: int, most: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
+    return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, _LEFT_OUT], "default": usual}
 
 
-_DAY: Final = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "maxLength": 0}]}
+_LEFT_OUT: Final = {"type": "string", "maxLength": 0}
+_DAY: Final = {"anyOf": [{"type": "string", "format": "date"}, _LEFT_OUT]}
 _PERIOD: Final = (
     Parameter("days", _whole(asking.USUAL_DAYS, asking.MOST_DAYS), "So many days, the end included."),
     Parameter("start_date", _DAY, "The first day, UTC; takes the place of days."),

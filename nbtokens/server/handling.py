@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,7 +19,7 @@ from nbtokens.server.openapi import document
 from nbtokens.server.shapes import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from tornado.httputil import HTTPServerRequest
     from tornado.web import RequestHandler
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from nbtokens.server.answers import Answers
 
 logger: Final = logging.getLogger("nbtokens")
+_workers: Final = ThreadPoolExecutor(16, "nbtokens-answers")
+"""Work on answers; not the loop's own threads, on which a Jupyter server resolves the names of hosts."""
 OPENAPI: Final = "/openapi.json"
+READ: Final = ("GET", "HEAD")
 
 
 class Caller(NamedTuple):
@@ -52,11 +56,24 @@ def patterns() -> list[tuple[str, dict[str, Route]]]:
     return list(paths.items())
 
 
+def methods_of(routes: Collection[str]) -> list[str]:
+    """The methods of a path that has routes for some; what can be got can be asked for its headers alone."""
+    return [*routes, *(["HEAD"] if "GET" in routes and "HEAD" not in routes else [])]
+
+
+def route_of(routes: Mapping[str, Route], request: HTTPServerRequest) -> Route:
+    """The route of a request whose method is one of `methods_of`."""
+    return routes["GET" if request.method == "HEAD" else request.method or ""]
+
+
 async def respond(handler: RequestHandler, route: Route, data: Answers, caller: Caller, name: str) -> None:
     """Answer a request. The work is done on another thread: a server's loop waits for no file and no database."""
     asked = asked_of(handler.request, data, caller, name)
     try:
-        body, kind = await IOLoop.current().run_in_executor(None, lambda: encoded(route.answer(asked)))
+        if route.is_open:  # nothing is read for it, and nothing that is may keep it waiting
+            body, kind = encoded(route.answer(asked))
+        else:
+            body, kind = await IOLoop.current().run_in_executor(_workers, lambda: encoded(route.answer(asked)))
     except RefusedError as refusal:
         refuse(handler, refusal.status, str(refusal))
         return

@@ -20,7 +20,18 @@ from tornado import web
 
 from nbtokens.config import load_config
 from nbtokens.server.answers import answers_of
-from nbtokens.server.handling import OPENAPI, Caller, patterns, refuse, respond, send, send_document
+from nbtokens.server.handling import (
+    OPENAPI,
+    READ,
+    Caller,
+    methods_of,
+    patterns,
+    refuse,
+    respond,
+    route_of,
+    send,
+    send_document,
+)
 from nbtokens.server.pages import FILES, POLICY, page_file
 
 if TYPE_CHECKING:
@@ -41,19 +52,23 @@ class _Handler(APIHandler):
     def initialize(self, routes: dict[str, Route], data: Answers) -> None:
         """Take what `setup` gives."""
         self._routes = routes
+        self._methods = methods_of(routes or READ)
         self._data = data
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - tornado's own
-        """Errors of the server, as a missing login, look like ours."""
-        refuse(self, status_code, responses.get(status_code, "Unknown error"), self._routes)
+        """Errors of the server look like ours; to strangers it says 403, as to those who may not."""
+        stranger = getattr(self, "_jupyter_current_user", self) is None  # looked for, and not found
+        if status_code == HTTPStatus.FORBIDDEN and stranger and self.check_host():
+            self.set_header("WWW-Authenticate", 'Bearer realm="Jupyter"')
+            refuse(self, 401, "Log in to the Jupyter server, or send its token: Authorization: Bearer TOKEN.")
+        else:
+            refuse(self, status_code, responses.get(status_code, "Unknown error"), self._methods)
 
     async def _respond(self, name: str) -> None:
-        assert self.request.method is not None
-        route = self._routes.get(self.request.method)
-        if route is None:
-            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._routes)
-            return
-        await respond(self, route, self._data, await self._caller(), name)
+        if self.request.method in self._methods:
+            await respond(self, route_of(self._routes, self.request), self._data, await self._caller(), name)
+        else:
+            refuse(self, HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed.", self._methods)
 
     async def _caller(self) -> Caller:
         user = self.current_user
@@ -72,6 +87,8 @@ class Closed(_Handler):
         """Answer."""
         await self._respond(name)
 
+    head = get
+
     @web.authenticated
     @authorized
     async def post(self, name: str = "") -> None:
@@ -87,6 +104,8 @@ class Open(_Handler):
         """Answer."""
         await self._respond("")
 
+    head = get
+
 
 class Document(_Handler):
     """The OpenAPI document."""
@@ -96,6 +115,8 @@ class Document(_Handler):
     async def get(self) -> None:
         """Send it."""
         send_document(self)
+
+    head = get
 
 
 class Page(JupyterHandler):
@@ -113,6 +134,8 @@ class Page(JupyterHandler):
     async def get(self, path: str) -> None:
         """Send it, or one of its files."""
         send(self, *page_file(path))
+
+    head = get
 
 
 class Unknown(_Handler):

@@ -11,7 +11,7 @@ import msgspec
 from nbtokens.call import Usage
 from nbtokens.order import UNPRICED, Order, Price
 from nbtokens.record import VERSION, Record
-from nbtokens.server.asking import LONGEST_NAME, RefusedError
+from nbtokens.server.asking import LONGEST_NAME, NAME_PATTERN, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ MOST_RECORDS: Final = 1000
 MOST_BYTES: Final = 5_000_000
 
 Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._:-]{1,128}$")]
-Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=2000)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]

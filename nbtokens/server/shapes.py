@@ -49,6 +49,15 @@ class Day(Figures):
     usage_date: str
 
 
+class DaysOfModel(msgspec.Struct, kw_only=True):
+    """One model on each day of `daily_usage`; the rest of a day are other models'."""
+
+    name: str | None
+    operation_count: list[int]
+    total_tokens: list[int]
+    total_cost_usd: list[Decimal | None]
+
+
 class Summary(msgspec.Struct):
     """By operation and model, the dearest first; and all together."""
 
@@ -214,12 +223,17 @@ class Budget(msgspec.Struct, kw_only=True):
 
 
 class Overview(msgspec.Struct, kw_only=True):
-    """`/overview`: what the web page shows. The dearest come first, the latest call first."""
+    """`/overview`: what the web page shows. The dearest come first, the latest call first.
+
+    `totals_before` are those of as many days before these; `daily_models` are the dearest models.
+    """
 
     first_day: str
     last_day: str
     totals: Totals
+    totals_before: Totals
     daily_usage: list[Day]
+    daily_models: list[DaysOfModel]
     users: list[Named]
     models: list[Named]
     operations: list[Named]

@@ -59,13 +59,13 @@ class TeamSource:
         """The dearest cells, with their notebooks, and their sums."""
         return self._team.cells(selected(period, user), most)
 
-    def run(self, run_id: str, user: str | None) -> Sums | None:
-        """The sums of a run; None where it is not known."""
-        return self._team.run(Selection(run=run_id, user=user))
-
-    def calls_of_run(self, run_id: str, user: str | None, page: Page) -> list[Record]:
-        """A page of the run's calls, in the order of time."""
-        return self._team.calls(Selection(run=run_id, user=user), page.size, (page.number - 1) * page.size)
+    def run(self, run_id: str, user: str | None, page: Page | None) -> tuple[Sums, list[Record]] | None:
+        """The sums of a run and a page of its calls, in the order of time; None where it is not known."""
+        which = Selection(run=run_id, user=user)
+        sums = self._team.run(which)
+        if sums is None:
+            return None
+        return sums, [] if page is None else self._team.calls(which, page.size, page.rows.start)
 
     def latest(self, user: str | None) -> list[Record]:
         """The latest calls, the latest first."""

@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from server.conftest import ADAS, TOKEN
+from server.conftest import ADAS, TOKEN, running
 
 import nbtokens
 from nbtokens.errors import NbtokensError
@@ -17,6 +18,7 @@ from nbtokens.server import alone
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ledgers import Ledger
     from server.conftest import Rest
 
 READING = ("/token-usage", "/token-usage/user/ada", "/overview", "/metrics", "/runs/run/token-metrics", "/openapi.json")
@@ -106,6 +108,7 @@ def test_the_ends_of_the_calendar(rest: Rest) -> None:
     for day in ("0001-01-01", "9999-12-31"):
         for path in ("/token-usage", "/token-usage/cost-analysis", "/overview"):
             assert rest.get(f"{path}?start_date={day}&end_date={day}").status_code == 200
+            assert rest.get(f"{path}?days=&start_date={day}&end_date={day}").status_code == 200
             assert rest.get(f"{path}?end_date={day}&days=3660").status_code == 200
 
 
@@ -130,11 +133,52 @@ def test_hostile_names(name: str, status: int, rest: Rest) -> None:
     assert rest.get(f"/runs/{name}/token-metrics").status_code == status
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "POST", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "POST", "TRACE"])
 def test_other_methods(method: str, rest: Rest) -> None:
     """What is only read can't be written; the answer says what can be done."""
-    answer = rest.request(method, "/token-usage")
-    assert (answer.status_code, answer.headers.get("allow")) == (405, "GET")
+    for path in ("/token-usage", "/healthz", "/openapi.json", "/", "/page.js"):
+        answer = rest.request(method, path)
+        assert (answer.status_code, answer.headers.get("allow")) == (405, "GET, HEAD")
+    if method != "POST":
+        assert rest.request(method, "/records").headers["allow"] == "POST"
+
+
+def test_headers_alone(rest: Rest) -> None:
+    """HEAD is answered as GET is, without the body; it too needs a token."""
+    for path in ("/token-usage", "/healthz", "/openapi.json", "/", "/page.js"):
+        told, got = rest.request("HEAD", path), rest.get(path)
+        assert (told.status_code, told.content, told.headers["etag"]) == (200, b"", got.headers["etag"])
+        assert int(told.headers["content-length"]) == len(got.content)
+    assert rest.request("HEAD", "/token-usage", None).status_code == 401
+    assert rest.request("HEAD", "/records").status_code == 405
+
+
+def test_to_the_page(rest: Rest) -> None:
+    """The server's other addresses lead to the page, the token with them; no browser and no cache keeps either."""
+    server = rest.url.removesuffix("/nbtokens")
+    for url in (f"{server}/", f"{server}/nbtokens", f"{server}/nbtokens/"):
+        answer = httpx.get(url, params={"token": TOKEN}, trust_env=False)
+        last = url.endswith("/nbtokens/")
+        assert (answer.status_code, answer.headers["cache-control"]) == (302, "no-store")
+        assert answer.headers["location"] == "/nbtokens/" + ("" if last else f"?token={TOKEN}")
+        assert ("set-cookie" in answer.headers) == last
+        assert "server" not in answer.headers
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that waits for the rest of a body less long."""
+    monkeypatch.setattr("nbtokens.server.alone._BODY_S", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_body_that_never_comes(ledger: Ledger) -> None:
+    """Whoever sends the half of a body and no more is hung up on."""
+    with running() as rest:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(rest.url).port)
+        writer.write(b"POST /nbtokens/records HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
+        assert await reader.read() == b""
+        writer.close()
 
 
 def test_unknown_paths(rest: Rest) -> None:
@@ -185,6 +229,15 @@ def test_tokens_of_people(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(NbtokensError, match=r"people\.toml"):
             alone.read_tokens(path)
+    for token in ("x" * 15, "with spaces in it", "tökén-of-16-letters", "line-break-at-end\n"):
+        path.write_text(f"[users]\nada = {json.dumps(token)}\n")
+        with pytest.raises(NbtokensError, match=r"people\.toml.*'ada' must be text of at least 16 characters"):
+            alone.read_tokens(path)
+        with pytest.raises(NbtokensError, match="NBTOKENS_TOKEN must be text of at least 16"):
+            alone.admitted(token, None)
+    path.write_text(f'[users]\nada = "{TOKEN}"\n')
+    with pytest.raises(NbtokensError, match=r"the token of 'ada' is the one of NBTOKENS_TOKEN, which sees all"):
+        alone.admitted(TOKEN, path)
     path.unlink()
     with pytest.raises(NbtokensError, match="can't be read"):
         alone.read_tokens(path)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from server.conftest import ADAS, Rest
+from servers import wait_until
 
 import nbtokens
+from nbtokens.server.local import LocalSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ledgers import Ledger, Script
 
 _ticks = itertools.count()
@@ -211,6 +217,13 @@ def test_calls_of_a_run_in_pages(rest: Rest) -> None:
     assert (first["operation"], first["model"], first["cost_usd"], first["total_tokens"]) == ("o0", "m-1", 0.25, 120)
 
 
+def test_a_run_that_was_not_timed(rest: Rest) -> None:
+    """Where no call was timed there is no average of the times, rather than one of 0."""
+    call(run_id="run", duration_s=None)
+    found = rest.get("/runs/run/token-metrics").json()
+    assert (found["total_duration_seconds"], found["avg_duration_seconds"]) == (0, None)
+
+
 @pytest.mark.parametrize("path", ["/runs/none/token-metrics", "/runs/none/token-metrics/detailed"])
 def test_unknown_run(path: str, rest: Rest) -> None:
     """A run that nobody recorded is not found."""
@@ -248,6 +261,39 @@ def test_overview(rest: Rest) -> None:
     assert body["latest"][0]["id"] == last.id
 
 
+def test_days_of_models(rest: Rest) -> None:
+    """Of each model, what it cost on each of the days on which there were calls; unpriced is null."""
+    call(ago=2, model="a", cost_usd="3")
+    call(ago=2, model="b", cost_usd=None)
+    call(model="b", cost_usd="0.5")
+    body = rest.get("/overview").json()
+    assert [day["total_cost_usd"] for day in body["daily_usage"]] == [3, 0.5]
+    assert body["daily_models"] == [
+        {"name": "a", "operation_count": [1, 0], "total_tokens": [120, 0], "total_cost_usd": [3, 0]},
+        {"name": "b", "operation_count": [1, 1], "total_tokens": [120, 120], "total_cost_usd": [None, 0.5]},
+    ]
+
+
+def test_the_days_before(rest: Rest) -> None:
+    """The totals of as many days before the period; at the beginning of the calendar there were none."""
+    for age in (0, 6, 7, 13, 14):
+        call(ago=age)
+    body = rest.get("/overview?days=7").json()
+    assert (body["totals"]["total_operations"], body["totals_before"]["total_operations"]) == (2, 2)
+    body = rest.get("/overview?start_date=0001-01-02&end_date=0001-01-04").json()
+    assert body["totals_before"]["total_operations"] == 0
+
+
+def test_the_latest_calls_of_one_user(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sees their own calls only sees their latest ones, however many others have made since, at today's prices."""
+    monkeypatch.setattr("nbtokens.server.local._FIRST_REACH", 2000)
+    own = [call(user="ada", model="gpt-5-mini", provider="openai", cost_usd=None, operation=str(n)) for n in range(12)]
+    for _ in range(30):
+        call(user="bob")
+    assert [one["id"] for one in rest.get("/overview", ADAS).json()["latest"]] == [one.id for one in own[:1:-1]]
+    assert [one["user"] for one in rest.get("/overview").json()["latest"]] == ["bob"] * 10
+
+
 def test_prometheus(rest: Rest) -> None:
     """Counters by provider, model, operation and user over all time, which Prometheus' own parser reads."""
     parser = pytest.importorskip("prometheus_client.parser", reason="prometheus-client is not installed")
@@ -282,3 +328,51 @@ def test_what_takes_long_is_remembered(rest: Rest, monkeypatch: pytest.MonkeyPat
     assert rest.get("/overview").json()["totals"]["total_operations"] == 1
     assert rest.get("/overview?days=7").json()["totals"]["total_operations"] == 2
     assert rest.get("/overview", ADAS).json()["totals"]["total_operations"] == 0
+
+
+class _Slow:
+    """Answers that begin, and don't end before they may."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun: list[object] = []
+        self.may_end = threading.Event()
+        right = LocalSource.rows
+
+        def rows(source: LocalSource, *of: Any) -> Any:  # noqa: ANN401 - as it was
+            self.begun.append(of)
+            self.may_end.wait()
+            return right(source, *of)
+
+        monkeypatch.setattr(LocalSource, "rows", rows)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Slow]:
+    """A ledger whose sums take long."""
+    found = _Slow(monkeypatch)
+    yield found
+    found.may_end.set()
+
+
+def test_one_works_for_all(rest_of_ledger: Rest, slow: _Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the overview is worked out, others who ask for it wait for that, or get the one from before."""
+    monkeypatch.setattr("nbtokens.server.answers._PATIENCE", 10**9)
+    monkeypatch.setattr("nbtokens.server.answers._LONG", 0)
+    call()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(rest_of_ledger.get, "/overview") for _ in range(4)]
+        wait_until(lambda: len(slow.begun) > 0)
+        slow.may_end.set()
+        assert {one.result().json()["totals"]["total_operations"] for one in asked} == {1}
+    assert [of[0] for of in slow.begun].count(("user",)) == 1  # type: ignore[index]
+
+
+def test_the_server_is_well_while_questions_take_long(rest_of_ledger: Rest, slow: _Slow) -> None:
+    """However many questions are being answered, the server says at once that it is there."""
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(rest_of_ledger.get, f"/token-usage?days={n + 1}") for n in range(40)]
+        wait_until(lambda: len(slow.begun) > 7)
+        assert rest_of_ledger.get("/healthz").json() == {"status": "ok"}
+        assert not any(one.done() for one in asked)
+        slow.may_end.set()
+        assert {one.result().status_code for one in asked} == {200}

@@ -80,13 +80,15 @@ def jupyter(ledger: Ledger, tmp_path: Path) -> Iterator[Rest]:
 
 
 def test_in_the_jupyter_server(jupyter: Rest, ledger: Ledger) -> None:
-    """Who is not known to the server or may not read gets a 403; who may not see all sees their own calls."""
+    """A stranger gets a 401, who may not read a 403; who may not see all sees their own calls."""
     assert jupyter.get("/token-usage", "boss").json()["summary"]["totals"]["total_cost_usd"] == 3
     assert jupyter.get("/token-usage", "ada").json()["summary"]["totals"]["total_cost_usd"] == 1
     assert jupyter.get("/token-usage/user/bob", "ada").status_code == 403
-    for token in (None, "nobody", "intern"):
-        answer = jupyter.get("/token-usage", token)
-        assert (answer.status_code, list(answer.json())) == (403, ["message"])
+    for token, status in ((None, 401), ("nobody", 401), ("intern", 403)):
+        for answer in (jupyter.get("/token-usage", token), jupyter.post("/records", token, json={})):
+            assert (answer.status_code, list(answer.json())) == (status, ["message"])
+            assert ("www-authenticate" in answer.headers) == (status == 401)
+    assert jupyter.get("/token-usage", "boss", headers={"Host": "elsewhere.example"}).status_code == 403
     assert jupyter.get("/healthz", None).json() == {"status": "ok"}
     assert jupyter.get("/metrics", "boss").headers["content-type"].startswith("text/plain")
     assert jupyter.get("/openapi.json", "boss").json()["openapi"] == "3.1.0"
@@ -105,7 +107,10 @@ def _refusals_and_etags(jupyter: Rest) -> None:
         answer = jupyter.get(path, "boss")
         assert (answer.status_code, list(answer.json())) == (404, ["message"])
     answer = jupyter.request("DELETE", "/token-usage", "boss")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    for path in ("/token-usage", "/healthz", "/openapi.json", "/", "/page.js"):
+        answer = jupyter.request("HEAD", path, "boss")
+        assert (answer.status_code, answer.content) == (200, b"")
     first = jupyter.get("/overview", "boss")
     again = jupyter.get("/overview", "boss", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

@@ -67,7 +67,8 @@ def test_once_for_each_id(rest: Rest, ledger: Ledger) -> None:
     "change",
     [
         {"id": ""}, {"id": "x" * 129}, {"id": "a b"}, {"id": 'a","kind":"amend'}, {"id": None}, {"model": ""},
-        {"model": "x" * 257}, {"input_tokens": -1}, {"input_tokens": 2**60}, {"input_tokens": 1.5},
+        {"model": "x" * 257}, {"model": "a\0b"}, {"user": "a\nb"}, {"tags": {"a\x7f": 1}},
+        {"input_tokens": -1}, {"input_tokens": 2**60}, {"input_tokens": 1.5},
         {"input_tokens": "1"},
         {"input_tokens": True}, {"started_at": "yesterday"}, {"started_at": "2026-11-20T10:00:00"}, {"cost_usd": -1},
         {"started_at": "0001-01-01T00:00:00+23:00"}, {"cost_usd": "NaN"}, {"cost_usd": 1e300}, {"duration_s": -1},
