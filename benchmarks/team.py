@@ -199,7 +199,7 @@ def questions(url: str, rows: int) -> None:
         "stats of a week by run, from rows": lambda: team.token_stats(week, ["run_id"]),
         "check of one day": lambda: team.findings(Selection(since=midnight), limits),
         "check of a week": lambda: team.findings(week, limits),
-        "validate, the latest 50,000 calls": lambda: team.validation(Selection(), "all calls"),
+        "validate, the latest 50,000 calls": lambda: team.validation(Selection(), "all calls", 5_000),
         "savings of one day": lambda: team.wasted(Selection(since=midnight)),
         "savings, the latest 1,000,000 calls": lambda: team.wasted(Selection()),
         "what a process of budgets every 2 s": lambda: asked_for(engine),

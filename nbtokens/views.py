@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.media import Media
     from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.selection import Selection
@@ -114,8 +115,8 @@ class History:
             del columns  # before more are read, into warm memory
         return seen.findings()
 
-    def validation(self, which: Selection, name: str) -> Validation:
-        """What `validate` tests, of the calls that are selected."""
+    def validation(self, which: Selection, name: str, drawn: int = 0) -> Validation:  # noqa: ARG002 - they are read here
+        """What `validate` tests, of the calls that are selected; `drawn` of them are to be at hand for a plot."""
         from nbtokens.analysis.validation import FIELDS, validate  # noqa: PLC0415 - only where it is asked for
 
         return validate(self.columns(which, FIELDS), name)
@@ -129,6 +130,12 @@ class History:
         from nbtokens.analysis.summing import FIELDS, stats_of_columns  # noqa: PLC0415 - numpy, only where rows are read
 
         return stats_of_columns(self.columns(which, FIELDS.union(*map(fields_of, by))), by)
+
+    def media(self, which: Selection) -> dict[str, Media]:
+        """`pages` and `images` -> what the calls that are selected read of them."""
+        from nbtokens.analysis.media import FIELDS, media_of  # noqa: PLC0415 - only where it is asked for
+
+        return media_of(self.columns(which, FIELDS))
 
     def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
         """For each dimension and group, the averages of scores by name; under "" those of all calls."""

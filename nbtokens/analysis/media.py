@@ -10,10 +10,16 @@ if TYPE_CHECKING:
 
     from nbtokens.history.columns import Columns
 
-_PAGES: Final = ("pages_processed", "pages", "page_count")
-_IMAGES: Final = ("images", "image_count", "num_images")
-_INSIDE: Final = ("billed_units", "usage_info")
-_DETAILS: Final = ("input_tokens_details", "prompt_tokens_details")
+PAGES: Final = ("pages_processed", "pages", "page_count")
+IMAGES: Final = ("images", "image_count", "num_images")
+INSIDE: Final = ("billed_units", "usage_info")
+DETAILS: Final = ("input_tokens_details", "prompt_tokens_details")
+MODALITIES: Final = "promptTokensDetails"
+COUNT: Final = "^[1-9][0-9]{0,11}$"
+"""A number of pages, images or tokens, as JSON has it. No request reads 10**12 of them."""
+_BEYOND: Final = 10**12
+FIELDS: Final = frozenset({"kind", "status", "usage", "total_tokens"})
+"""What is looked at."""
 
 
 @dataclass(slots=True)
@@ -43,7 +49,7 @@ def media_of(blocks: Iterable[Columns]) -> dict[str, Media]:
     for kind, status, usage, total in rows:
         if kind != "call" or status != "ok" or not usage:
             continue
-        pages, images, tokens = _number(usage, _PAGES), _number(usage, _IMAGES), _image_tokens(usage)
+        pages, images, tokens = _number(usage, PAGES), _number(usage, IMAGES), _image_tokens(usage)
         if pages:
             _add(found["pages"], pages, total or 0)
         if images or tokens:
@@ -58,17 +64,17 @@ def _add(media: Media, units: int, tokens: int) -> None:
 
 
 def _number(usage: Mapping[str, Any], names: Iterable[str]) -> int:
-    parts = (usage, *(usage.get(name) for name in _INSIDE))
+    parts = (usage, *(usage.get(name) for name in INSIDE))
     values = (part.get(name) for part in parts if isinstance(part, dict) for name in names)
     return next((value for value in values if _is_count(value)), 0)
 
 
 def _image_tokens(usage: Mapping[str, Any]) -> int:
-    for name in _DETAILS:
+    for name in DETAILS:
         details = usage.get(name)
         if isinstance(details, dict) and _is_count(details.get("image_tokens")):
             return int(details["image_tokens"])
-    modalities = usage.get("promptTokensDetails")
+    modalities = usage.get(MODALITIES)
     if not isinstance(modalities, list):
         return 0
     counts = (one.get("tokenCount") for one in modalities if isinstance(one, dict) and one.get("modality") == "IMAGE")
@@ -76,4 +82,4 @@ def _image_tokens(usage: Mapping[str, Any]) -> int:
 
 
 def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _BEYOND

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
+from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.regression import Effect, Fit, fit
 from nbtokens.analysis.student import two_sided_p
 from nbtokens.record import purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from nbtokens.history.columns import Columns
 
@@ -23,6 +26,8 @@ _NOTABLE: Final = 0.05
 _INSEPARABLE: Final = 0.98
 MOST: Final = 50_000
 """So many of the latest calls have a say."""
+DRAWN: Final = 5_000
+"""So many of the latest of these are drawn."""
 _LEAST_OF_A_CEILING: Final = 5
 
 Verdict: TypeAlias = Literal["too little", "tokens", "ceiling", "both", "neither", "inseparable"]
@@ -119,29 +124,36 @@ class Evidence:
 class Validation:
     """What all calls say, those of each model, and like calls with different ceilings side by side.
 
-    `points` are the calls themselves, to be drawn; none where a database worked with them.
+    Attributes:
+        points: the latest of the calls, to be drawn.
+        left_out: earlier calls that have no say; None where all have.
     """
 
     whole: Evidence
     by_model: tuple[Evidence, ...]
     side_by_side: tuple[Ceiling, ...]
     points: tuple[Timed, ...]
+    left_out: LeftOut | None = None
 
 
-def timed(blocks: Iterable[Columns]) -> list[Timed]:
+def timed(blocks: Iterable[Columns]) -> tuple[list[Timed], LeftOut | None]:
     """The calls that have a say: succeeded, read to their end, timed, with tokens; the latest 50,000 of them."""
-    kept: deque[list[tuple[Any, ...]]] = deque()
+    latest: deque[tuple[datetime, tuple[Any, ...]]] = deque(maxlen=MOST)
     count = 0
     for block in blocks:
         usable = (block.floats("duration_s") > 0) & (block.floats("output_tokens") > 0)
         states = enumerate(block.tuples("kind", "status", "complete"))
         rows = [row for row, (kind, status, complete) in states
                 if kind == "call" and status == "ok" and complete is not False and usable[row]]  # fmt: skip
-        kept.append(list(block.only(rows).tuples(*TIMED)))
-        count += len(rows)
-        while count - len(kept[0]) >= MOST:
-            count -= len(kept.popleft())
-    return [_timed(fields) for lot in kept for fields in lot][-MOST:]
+        if rows:
+            chosen = block.only(rows)
+            began = chosen.times().astype("datetime64[us]").tolist()
+            latest.extend(zip(began, chosen.tuples(*TIMED), strict=True))
+            count += len(rows)
+    points = [_timed(fields) for _, fields in latest]
+    if count <= MOST:
+        return points, None
+    return points, LeftOut(count - MOST, min(began for began, _ in latest).replace(tzinfo=UTC))
 
 
 TIMED: Final = (
@@ -166,13 +178,13 @@ CUT_OFF: Final = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_to
 
 def validate(blocks: Iterable[Columns], name: str = "all calls") -> Validation:
     """Evidence what the duration of some calls follows."""
-    points = timed(blocks)
+    points, left_out = timed(blocks)
     models: dict[str, list[Timed]] = {}
     for point in points:
         models.setdefault(point.kind[0], []).append(point)
     by_model = tuple(_test(model, of_model) for model, of_model in sorted(models.items()))
     whole = by_model[0] if len(by_model) == 1 else _test(name, points)
-    return Validation(whole, by_model, side_by_side(_ceilings(points)), tuple(points))
+    return Validation(whole, by_model, side_by_side(_ceilings(points)), tuple(points[-DRAWN:]), left_out)
 
 
 def slopes_differ(one: Evidence, other: Evidence) -> float | None:

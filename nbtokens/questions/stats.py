@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtokens.analysis.media import media_of
 from nbtokens.analysis.selection import KNOWN, Selection
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.closest import check_dimension, check_names
@@ -44,7 +43,7 @@ class Stats:
         for by, groups in stats.by.items():
             check_dimension(by, groups)
         report = stats_report(stats)
-        return Answer(with_media(report, media_of(history.columns(which))) if arguments.media else report)
+        return Answer(with_media(report, history.media(which)) if arguments.media else report)
 
 
 def stats_of(history: History, which: Selection, by: Sequence[str]) -> TokenStats:

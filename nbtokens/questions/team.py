@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.media import Media
     from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
@@ -82,15 +83,19 @@ class TeamView(History):
         """What `check` goes by; the database adds up, sorts and fits."""
         return self._team.findings(which, limits)
 
-    def validation(self, which: Selection, name: str) -> Validation:
-        """What `validate` tests; the database counts and fits, and no call is read."""
-        return self._team.validation(which, name)
+    def validation(self, which: Selection, name: str, drawn: int = 0) -> Validation:
+        """What `validate` tests; the database counts and fits, and no call is read but those to be drawn."""
+        return self._team.validation(which, name, drawn)
 
     def token_stats(self, which: Selection, by: Sequence[str]) -> TokenStats:
         """The statistics of what is selected; the database adds up."""
         if all(in_totals(one) for one in by):
             return stats_of_totals(self.totals_of(which), by)
         return self._team.token_stats(which, by)
+
+    def media(self, which: Selection) -> dict[str, Media]:
+        """Pages and images of what is selected; the database reads the usage objects and adds up."""
+        return self._team.media(which)
 
     def average_scores(self, which: Selection, by: Sequence[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
         """The averages of scores; the database adds up."""

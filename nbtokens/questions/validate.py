@@ -6,17 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nbtokens.analysis.validation import FIELDS, validate
+from nbtokens.analysis.validation import DRAWN
 from nbtokens.errors import NbtokensError
 from nbtokens.questions.asking import Answer
 from nbtokens.questions.selecting import add_selection, selection
 from nbtokens.questions.sources import sources
+from nbtokens.reports.report import Report
 from nbtokens.reports.validation import validation_report
 
 if TYPE_CHECKING:
     import argparse
 
-    from nbtokens.analysis.selection import Selection
     from nbtokens.analysis.validation import Validation
     from nbtokens.views import History
 
@@ -38,19 +38,21 @@ class Validate:
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
         """The tests and what follows."""
         which = selection(arguments)
-        ask = history.validation if arguments.plot is None else partial(_with_points, history)
+        ask = partial(history.validation, drawn=0 if arguments.plot is None else DRAWN)
         found = sources(arguments.what, history, which, ask) if arguments.what else [(_ALL, ask(which, _ALL))]
         runs = dict(found)
-        if arguments.plot is not None:
-            from nbtokens.reports.validation_plot import save_plot  # noqa: PLC0415 - matplotlib only where it draws
-
-            try:
-                save_plot(next(iter(runs.values())), arguments.plot)
-            except (OSError, ValueError) as error:
-                raise NbtokensError(f"the plot can't be written to {arguments.plot}: {error}") from error
-        return Answer(validation_report(runs))
+        report = validation_report(runs)
+        return Answer(report if arguments.plot is None else _drawn(report, next(iter(runs.values())), arguments.plot))
 
 
-def _with_points(history: History, which: Selection, name: str) -> Validation:
-    """The same from the calls themselves, which a plot shows."""
-    return validate(history.columns(which, FIELDS), name)
+def _drawn(report: Report, validation: Validation, path: Path) -> Report:
+    """Draw it; the report says of how many calls."""
+    from nbtokens.reports.validation_plot import save_plot, what_is_drawn  # noqa: PLC0415 - matplotlib only where it draws
+
+    try:
+        save_plot(validation, path)
+    except (OSError, ValueError) as error:
+        raise NbtokensError(f"the plot can't be written to {path}: {error}") from error
+    return Report(
+        report.title, (*report.parts, what_is_drawn(validation)), {**report.data, "drawn": len(validation.points)}
+    )

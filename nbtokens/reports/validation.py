@@ -34,6 +34,7 @@ def validation_report(runs: Mapping[str, Validation]) -> Report:
                 _table("By run", "run", evidence),
                 *(conclusion(one, name) for name, one in evidence),
                 *_compared(evidence),
+                *(f"{name}: {said}" for name, one in runs.items() for said in _left_out(one)),
             ),
             data,
         )
@@ -46,6 +47,7 @@ def validation_report(runs: Mapping[str, Validation]) -> Report:
     parts.append(_table("Duration on output tokens, and on max_tokens beside them", "calls of", tests))
     if validation.side_by_side:
         parts.append(_side_by_side(validation))
+    parts += _left_out(validation)
     parts.append(
         "Calls that succeeded and were read to their end. Least squares; intervals at 95 % and p with errors that "
         f"allow for unequal spread (HC3). An effect is told of where p < {SIGNIFICANT} and, for the ceiling, it is at "
@@ -119,6 +121,11 @@ def _compared(evidence: Sequence[tuple[str, Evidence]]) -> list[str]:
     return lines
 
 
+def _left_out(validation: Validation) -> list[str]:
+    left_out = validation.left_out
+    return [] if left_out is None else [left_out.said(validation.whole.calls, "calls that can be tested")]
+
+
 def _table(heading: str, name: str, tests: Sequence[tuple[str, Evidence]]) -> Table:
     columns = (
         *(name, ">calls", ">s per 100 tokens", ">95 % interval", ">overhead", ">R²", ">p"),
@@ -185,6 +192,7 @@ def _p_value(p: float) -> str:
 
 def _data(validation: Validation) -> dict[str, Any]:
     return {
+        "left_out": None if validation.left_out is None else validation.left_out._asdict(),
         "whole": _evidence(validation.whole),
         "by_model": [_evidence(one) for one in validation.by_model],
         "side_by_side": [

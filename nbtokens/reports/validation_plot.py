@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from nbtokens.analysis.validation import Validation
 
-_MOST_POINTS: Final = 5_000
+_TITLE: Final = "Does time follow the tokens generated?"
 
 
 def plot_validation(validation: Validation, axes: Any = None) -> Any:  # noqa: ANN401 - matplotlib's Axes, which has no types
@@ -18,7 +18,7 @@ def plot_validation(validation: Validation, axes: Any = None) -> Any:  # noqa: A
 
     if axes is None:
         axes = Figure(figsize=(7, 4.5), layout="constrained").subplots()
-    points = validation.points[-_MOST_POINTS:]
+    points = validation.points
     plain = [point for point in points if point.ceiling is None]
     limited = [point for point in points if point.ceiling is not None]
     if plain:
@@ -41,10 +41,19 @@ def plot_validation(validation: Validation, axes: Any = None) -> Any:  # noqa: A
         axes.plot(ends, line, color="tab:orange", label=label)
     axes.set_xlabel("output tokens")
     axes.set_ylabel("duration (s)")
-    axes.set_title("Does time follow the tokens generated?")
+    is_part = len(points) < validation.whole.calls
+    axes.set_title(f"{_TITLE}\n{what_is_drawn(validation)}" if is_part else _TITLE)
     if axes.get_legend_handles_labels()[0]:
         axes.legend()
     return axes
+
+
+def what_is_drawn(validation: Validation) -> str:
+    """Which calls are in the plot, in words."""
+    points, tested = len(validation.points), validation.whole.calls
+    if points == tested:
+        return f"Drawn: all {points:,} calls."
+    return f"Drawn: the latest {points:,} of {tested:,} calls; the line is that of all."
 
 
 def save_plot(validation: Validation, path: Path) -> None:

@@ -16,6 +16,7 @@ from nbtokens.team.database import open_database
 from nbtokens.team.findings import findings
 from nbtokens.team.grouping import CELL, labels
 from nbtokens.team.limits import remove_budget, set_budget, standings
+from nbtokens.team.media import media
 from nbtokens.team.schema import bring_up_to_date, version_of
 from nbtokens.team.scores import average_scores
 from nbtokens.team.selected import blocks, selected
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from nbtokens.analysis.findings import Findings
+    from nbtokens.analysis.media import Media
     from nbtokens.analysis.savings import Wasted
     from nbtokens.analysis.scores import Average
     from nbtokens.analysis.token_stats import TokenStats
@@ -146,9 +148,13 @@ class TeamHistory:
         """What was wasted of the latest calls that are selected, a million at most."""
         return self._ask(lambda connection: wasted(connection, where.of_records(which)))
 
-    def validation(self, which: Selection, name: str) -> Validation:
-        """What `validate` tests, of the calls that are selected; without the calls themselves."""
-        return self._ask(lambda connection: validation(connection, where.of_records(which), name))
+    def validation(self, which: Selection, name: str, drawn: int) -> Validation:
+        """What `validate` tests, of the calls that are selected; with so many of the calls themselves."""
+        return self._ask(lambda connection: validation(connection, where.of_records(which), name, drawn))
+
+    def media(self, which: Selection) -> dict[str, Media]:
+        """What the calls that are selected read of pages and images."""
+        return self._ask(lambda connection: media(connection, where.of_records(which)))
 
     def average_scores(self, which: Selection, by: Iterable[str]) -> dict[str, dict[str | None, dict[str, Average]]]:
         """For each dimension and group, the averages of scores by name; under "" those of all calls."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Float, Integer, and_, case, cast, func, literal, or_, select, union_all
 
+from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.validation import (
     CUT_OFF,
     LEAST,
@@ -13,6 +14,7 @@ from nbtokens.analysis.validation import (
     Ceiling,
     Counted,
     Evidence,
+    Timed,
     Validation,
     evidence_of,
     side_by_side,
@@ -22,18 +24,21 @@ from nbtokens.team.tables import token_usage
 from nbtokens.team.where import PURPOSE
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, Connection
+    from sqlalchemy import CTE, ColumnElement, Connection, Select
 
     from nbtokens.analysis.regression import Fit
 
     Group = tuple[int, str]
 
+_row: Final = token_usage.c
 _GROUP: Final = ("is_whole", "model")
+_LATEST_FIRST: Final = (_row.started_at.desc(), _row.id.desc())
 
 
-def validation(connection: Connection, condition: ColumnElement[bool], name: str) -> Validation:
-    """What the calls that a condition selects say; the latest 50,000 of them."""
-    calls = _calls(condition)
+def validation(connection: Connection, condition: ColumnElement[bool], name: str, drawn: int) -> Validation:
+    """What the calls that a condition selects say; the latest 50,000 of them. So many of them are read to be drawn."""
+    latest = _calls(condition).order_by(*_LATEST_FIRST).limit(MOST)
+    calls = latest.cte("calls")
     points = union_all(select(literal(0).label("is_whole"), calls), select(literal(1), *_of_all(calls))).cte("points")
     by_tokens = _fits(connection, points, "tokens")
     limited = select(points).where(points.c.ceiling.is_not(None)).cte("limited")
@@ -44,33 +49,59 @@ def validation(connection: Connection, condition: ColumnElement[bool], name: str
     }
     whole = tested.pop((1, ""), None) or evidence_of(name, Counted(0, 0, 0, None, 0), None, None, None)
     by_model = tuple(tested[one] for one in sorted(tested))
-    return Validation(_only(by_model) or whole, by_model, side_by_side(_ceilings(connection, calls)), ())
+    return Validation(
+        _only(by_model) or whole,
+        by_model,
+        side_by_side(_ceilings(connection, calls)),
+        _drawn(connection, condition, drawn),
+        _left_out(connection, condition) if whole.calls == MOST else None,
+    )
 
 
 def _only(by_model: tuple[Evidence, ...]) -> Evidence | None:
     return by_model[0] if len(by_model) == 1 else None
 
 
-def _calls(condition: ColumnElement[bool]) -> CTE:
-    """The calls that have a say: succeeded, read to their end, timed, with tokens."""
-    row = token_usage.c
-    model = func.coalesce(func.nullif(row.model, ""), func.nullif(row.request_model, ""), "?")
-    is_cut = or_(func.coalesce(row.finish_reason, "").in_(CUT_OFF), row.output_tokens == row.max_tokens)
-    return (
-        select(
-            model.label("model"),
-            PURPOSE.label("purpose"),
-            row.duration_s.label("measure"),
-            cast(row.output_tokens, Float).label("tokens"),
-            cast(row.max_tokens, Float).label("ceiling"),
-            case((is_cut, 1), else_=0).label("cut"),
+def _drawn(connection: Connection, condition: ColumnElement[bool], count: int) -> tuple[Timed, ...]:
+    """The latest of the calls themselves, the oldest of them first."""
+    rows = connection.execute(_calls(condition).order_by(*_LATEST_FIRST).limit(count)).all() if count else ()
+    return tuple(
+        Timed(
+            row.measure,
+            int(row.tokens),
+            None if row.ceiling is None else int(row.ceiling),
+            (row.model, row.purpose),
+            bool(row.cut),
         )
-        .where(condition, row.kind == "call", row.status == "ok", func.coalesce(row.complete, True))
-        .where(row.output_tokens > 0, can_be_squared(row.duration_s))
-        .order_by(row.started_at.desc(), row.id.desc())
-        .limit(MOST)
-        .cte("calls")
+        for row in reversed(rows)
     )
+
+
+def _left_out(connection: Connection, condition: ColumnElement[bool]) -> LeftOut | None:
+    """The calls before the latest 50,000."""
+    began = select(_row.started_at).where(*_usable(condition)).order_by(*_LATEST_FIRST).limit(MOST).subquery()
+    first = connection.scalar(select(func.min(began.c.started_at)))
+    count = connection.scalar(select(func.count()).where(*_usable(condition))) or 0
+    return None if first is None or count <= MOST else LeftOut(count - MOST, first)
+
+
+def _usable(condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """The calls that have a say: succeeded, read to their end, timed, with tokens."""
+    ok = and_(_row.kind == "call", _row.status == "ok", func.coalesce(_row.complete, True))
+    return condition, ok, _row.output_tokens > 0, can_be_squared(_row.duration_s)
+
+
+def _calls(condition: ColumnElement[bool]) -> Select[Any]:
+    model = func.coalesce(func.nullif(_row.model, ""), func.nullif(_row.request_model, ""), "?")
+    is_cut = or_(func.coalesce(_row.finish_reason, "").in_(CUT_OFF), _row.output_tokens == _row.max_tokens)
+    return select(
+        model.label("model"),
+        PURPOSE.label("purpose"),
+        _row.duration_s.label("measure"),
+        cast(_row.output_tokens, Float).label("tokens"),
+        cast(_row.max_tokens, Float).label("ceiling"),
+        case((is_cut, 1), else_=0).label("cut"),
+    ).where(*_usable(condition))
 
 
 def _of_all(calls: CTE) -> list[ColumnElement[Any]]:

@@ -31,6 +31,10 @@ QUESTIONS = (
     "check --operation chat",
     "stats --by run_id --by session --by cell --by list --by domain --by week --by notebook",
     "stats --by run_id --by day --since 2026-10-20T01:00",
+    "stats --media",
+    "stats --media --user ada --until 2026-11-22T01:00",
+    "validate --plot plot.svg",
+    "validate r0 r1 --plot plot.svg",
 )
 
 
@@ -49,19 +53,37 @@ def test_the_same_rows_give_the_same_answers(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of flags, tests, costs, savings and statistics, of all calls and of parts of them."""
+    """Of flags, tests, costs, savings, statistics and media, of all calls and of parts; and of the latest alone."""
     monkeypatch.setenv("NBTOKENS_DATABASE", database)
     shipment = Shipment(ledger.folder, database, engine)
     shipment.keep(*wasteful_history())
     shipment.ship()
     runtime().meter.wait_for_prices(PATIENCE)
-    found = {}
-    for question in QUESTIONS:
-        assert main([*question.split(), "--json"]) == 0, question
-        local = json.loads(capsys.readouterr().out)
-        assert main(["--team", *question.split(), "--json"]) == 0, question
-        assert _rounded(json.loads(capsys.readouterr().out)) == _rounded(local), question
-        found[question.strip()] = local
+    found = {question.strip(): _answer(question, capsys) for question in QUESTIONS}
     assert {one["kind"] for one in found["check"]["flags"]} == {*KINDS} - {"scores"}
     assert {one["kind"] for one in found["cost"]["savings"]} == SAVINGS
     assert all(run["by_both"] for run in found["validate"]["runs"][0]["by_model"])
+    assert all(all(one.values()) for one in found["stats --media"]["media"].values())
+    assert found["validate --plot plot.svg"]["drawn"] == found["validate"]["runs"][0]["whole"]["calls"]
+    for module in ("nbtokens.analysis.validation", "nbtokens.team.validation"):
+        monkeypatch.setattr(f"{module}.MOST", 500)
+    monkeypatch.setattr("nbtokens.analysis.validation.DRAWN", 100)
+    monkeypatch.setattr("nbtokens.questions.validate.DRAWN", 100)
+    cut = _answer("validate --plot plot.svg", capsys)
+    whole, left_out = (cut["runs"][0][name] for name in ("whole", "left_out"))
+    assert (cut["drawn"], whole["calls"]) == (100, 500)
+    assert left_out["calls"] == found["validate"]["runs"][0]["whole"]["calls"] - 500
+    assert _answer(f"validate --until {left_out['before']}", capsys)["runs"][0]["whole"]["calls"] == 500
+    assert main(["--team", "validate", "--plot", "plot.svg"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"Looked at are the latest 500 of {500 + left_out['calls']:,} calls that can be tested" in printed
+    assert "Drawn: the latest 100 of 500 calls" in printed
+
+
+def _answer(question: str, capsys: pytest.CaptureFixture[str]) -> Any:  # noqa: ANN401 - any JSON
+    """The local history's answer, which is the database's too."""
+    assert main([*question.split(), "--json"]) == 0, question
+    local = json.loads(capsys.readouterr().out)
+    assert main(["--team", *question.split(), "--json"]) == 0, question
+    assert _rounded(json.loads(capsys.readouterr().out)) == _rounded(local), question
+    return local

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from nbtokens.record import Record
 
 _MODELS: Final = ("gpt-5", "gpt-5", "gpt-5-mini", "claude-sonnet-4-5", None)
+_USAGE: Final[tuple[dict[str, Any] | None, ...]] = (
+    None,
+    {},
+    {"prompt_tokens": 5, "prompt_tokens_details": {"image_tokens": 85}},
+    {"input_tokens_details": {"image_tokens": 0}, "prompt_tokens_details": {"image_tokens": 400}, "images": 2},
+    {"pages_processed": 0, "usage_info": {"pages_processed": 3, "page_count": 9}, "billed_units": {"images": 4}},
+    {"pages": True, "page_count": 2, "images": "3", "image_count": 1.0, "num_images": 10**12},
+    {"pages": [1], "billed_units": [{"pages": 1}], "usage_info": "pages", "images": -1, "promptTokensDetails": {}},
+    {"promptTokensDetails": [
+        {"modality": "TEXT", "tokenCount": 9}, {"modality": "IMAGE", "tokenCount": 258},
+        {"modality": "IMAGE", "tokenCount": 2}, {"modality": "IMAGE", "tokenCount": None}, "IMAGE", 7, None,
+    ]},
+)  # fmt: skip
 
 
 def wasteful_history(count: int = 2000, seed: int = 7) -> list[Record]:
@@ -67,6 +80,7 @@ def _call(chance: random.Random, number: int, count: int) -> Record:
         request_hash=chance.choice([None, *map(str, range(2000))]),
         prefix_hash=prefix,
         cost_usd=chance.choice([None, Decimal(0), *[Decimal("0.25")] * 6, Decimal("1.125")]),
+        usage=chance.choice(_USAGE),
     )
 
 
