@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbtokens.record import Record
 
 TagValue: TypeAlias = str | int | float | bool | list[str]
@@ -29,6 +31,21 @@ class Scope(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """Work for another process.
+
+    Attributes:
+        run_id: the name of the run that it belongs to.
+        recorder: what records here for that process.
+        forward: what to send along with work that goes on from here to yet another machine.
+    """
+
+    run_id: str | None
+    recorder: object
+    forward: Callable[[Place], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """The cell, operation and run that a call belongs to.
 
@@ -43,6 +60,7 @@ class Place:
         scopes: who is told of the call's record, from the outermost in.
         entered: the operation that made this place out of `outer`.
         outer: the place around the operation.
+        errand: where the work has come from another process: what came along with it.
     """
 
     notebook: str | None = None
@@ -54,6 +72,7 @@ class Place:
     scopes: tuple[Scope, ...] = ()
     entered: Scope | None = None
     outer: Place | None = None
+    errand: Errand | None = None
 
 
 NOWHERE: Final = Place()
@@ -67,11 +86,13 @@ class _Process:
 
     Attributes:
         running_cell: where calls belong that carry no place, as a guess.
+        under_way: the guesses for other processes' work that is being done here, the latest last.
         only_carried: this process works for others: only what they handed over to it is recorded.
         names_endpoint: the environment says where OpenTelemetry's metrics go.
     """
 
     running_cell: Place | None = None
+    under_way: ClassVar[dict[int, Place]] = {}
     only_carried: bool = False
     run_id: str | None = None
     run_id_outside: str | None = None
@@ -96,16 +117,33 @@ leave_place: Final = _place.reset
 """Undo `enter_place`; only for where both are done by one function, in one context."""
 
 
-def infer(place: Place | None) -> Place | None:
-    """From here on, calls that carry no place are taken for calls of this one; returns what held before."""
-    before = _Process.running_cell
-    _Process.running_cell = replace(place, attribution=_guessed(place)) if place is not None else None
-    return before
+def infer(place: Place | None) -> None:
+    """From here on, calls that carry no place are taken for calls of this one, whatever they were taken for before."""
+    _Process.under_way.clear()
+    _Process.running_cell = None
+    if place is not None:
+        infer_meanwhile(place)
+
+
+def infer_meanwhile(place: Place) -> None:
+    """Take calls that carry no place for calls of this one, until `infer_no_more`. Several may be under way at once."""
+    _Process.running_cell = _Process.under_way[id(place)] = replace(place, attribution=_guessed(place))
+
+
+def infer_no_more(place: Place) -> None:
+    """The work of a place is done: such calls are taken for those of the latest that is still under way."""
+    _Process.under_way.pop(id(place), None)
+    _Process.running_cell = next(reversed(_Process.under_way.values()), None)
 
 
 def record_only_carried(*, only: bool) -> None:
     """Whether calls that carry no place are passed over while nothing that was handed over is running."""
     _Process.only_carried = only
+
+
+def records_only_carried() -> bool:
+    """Whether that holds now."""
+    return _Process.only_carried
 
 
 def is_passed_over() -> bool:
@@ -193,8 +231,13 @@ def end_observing(token: Token[bool]) -> None:
 
 
 def current_run_id() -> str | None:
-    """The run's name: set in code, else `NBTOKENS_RUN_ID`, else the one that papermill gives its kernels."""
-    return _Process.run_id or _Process.run_id_outside
+    """The run's name: set in code, else `NBTOKENS_RUN_ID`, else the one that papermill gives its kernels.
+
+    Work for another process has the name that came along with it.
+    """
+    place = _place.get() or _Process.running_cell
+    named = _Process.run_id if place is None or place.errand is None else place.errand.run_id
+    return named or _Process.run_id_outside
 
 
 def names_endpoint() -> bool:
@@ -209,6 +252,10 @@ def read_environment() -> None:
 
 
 def set_run_id(name: str | None) -> str | None:
-    """Name the run from here on, in the whole process; returns the name that held before."""
+    """Name the run from here on, in the whole process, or for another process's work; returns the name before."""
+    place = _place.get()
+    if place is not None and place.errand is not None:
+        _place.set(replace(place, errand=replace(place.errand, run_id=name)))
+        return place.errand.run_id
     before, _Process.run_id = _Process.run_id, name
     return before

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeAlia
 import msgspec
 
 from nbtokens.context import Place, TagValue, check_tag, current_place, pop_operation, push_operation, set_run_id
+from nbtokens.employers import runtime_of
 from nbtokens.generators import drive_async_generator, drive_generator
 from nbtokens.guard import guarded
 from nbtokens.operation_run import OperationRun
 from nbtokens.record import Record, utc
 from nbtokens.reports.figures import in_brief
-from nbtokens.runtime import runtime
 from nbtokens.tally import Tally
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class _Steps:
 def _keep_run(run: OperationRun, place: Place, error: type[BaseException] | None, *, later: bool = False) -> None:
     """Append the row of a run that has ended, where calls are recorded at all."""
     with guarded:
-        now = runtime()
+        now = runtime_of(place)
         if not (now.enabled or run.calls):
             return
         failed = error not in _ENDS

@@ -50,30 +50,31 @@ class Runtime:
         notices: sentences for the user that nobody has shown yet.
         subscribers: called with every record, on the thread that made the call.
         activity: what happens now, and who is told when figures change.
+        hooks, workers: what clients and work go through.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: Hooks | None = None, workers: Workers | None = None) -> None:
         self._lock = RLock()
         self._config: Config | None = None
         self._store: Store | None = None
         self._meter: Meter | None = None
         self._prices: PriceBook | None = None
-        self._hooks = Hooks(self)
-        self._workers = Workers(self)
+        self.hooks = hooks or Hooks(self)
+        self.workers = workers or Workers(self)
         self._employers: Config | None = None
         self._writer = Writer(self)
         self._shipping = Shipping(self.tell)
         self._told: set[str] = set()
         self.notices: list[str] = []
         self.subscribers: list[Callable[[Record], None]] = []
-        self.activity = Activity()
+        self.activity: Activity = Activity()
         self.session = Session(lambda: self.store, new_id(), datetime.now(UTC))
         self.budgets = Budgets(lambda: self.session.sums, lambda: self.store, lambda: self.meter.expected, self.tell)
 
     @property
     def enabled(self) -> bool:
         """Whether calls are recorded."""
-        return self._hooks.installed and self._meter is not None and self._meter.enabled
+        return self.hooks.installed and self._meter is not None and self._meter.enabled
 
     @property
     def config(self) -> Config:
@@ -88,7 +89,7 @@ class Runtime:
         """The history."""
         if self._store is None:
             self.set_up()
-        assert self._store is not None
+            assert self._store is not None
         return self._store
 
     @property
@@ -137,20 +138,20 @@ class Runtime:
     def enable(self) -> None:
         """Record calls from here on. A second time does nothing."""
         with self._lock:
-            self.set_up(anew=not self._hooks.installed)
+            self.set_up(anew=not self.hooks.installed)
             self.meter.enabled = True
             record_only_carried(only=False)
             self._writer.start()  # here, for a stream that is collected may not start a thread
-            self._hooks.install()
-            self._workers.install()
+            self.hooks.install()
+            self.workers.install()
             self._shipping.start(self.config, self.store.journal, self.budgets.team)
             self.meter.start_loading_prices()  # last: its thread would share the time that loading takes
 
     def disable(self) -> None:
         """Record no more, and leave every client class as it was found."""
         with self._lock:
-            self._workers.uninstall()
-            self._hooks.uninstall()
+            self.workers.uninstall()
+            self.hooks.uninstall()
             if self._meter is not None:
                 self._meter.enabled = False
         self.settle(at_exit=True)  # outside of the lock, which the worker may need to come to its end
@@ -168,7 +169,7 @@ class Runtime:
 
     def hooked(self) -> list[str]:
         """The client methods that are hooked now."""
-        return self._hooks.names()
+        return self.hooks.names()
 
     def wants(self, method: str, address: Address) -> bool:
         """Whether a request may be a call of a model. After new settings, another meter than before is asked."""
@@ -220,8 +221,7 @@ class Runtime:
 
     def keep(self, record: Record, scopes: Iterable[Scope] = ()) -> None:
         """Append a record, and let everybody know who counts: the session, `scopes`, the log, the subscribers."""
-        store = self._store if self._store is not None else self.store
-        store.append(record)
+        (self._store or self.store).append(record)
         if record.kind != "amend":
             tell_outside(record)
             self.count(record, scopes)

@@ -5,7 +5,6 @@ Nothing of nbtokens imports this; it is named in what the other process pickles 
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections import deque
 from dataclasses import replace
@@ -13,16 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens import context
 from nbtokens.decimals import exactly
+from nbtokens.employers import begin, end, recording_for, runtime_of
 from nbtokens.guard import guarded
-from nbtokens.runtime import runtime
-from nbtokens.workers.carried import Carried, Parcel, place_of, reduced
+from nbtokens.workers.carried import Carried, Parcel, place_of, reduced, this_process
 from nbtokens.workers.processes import BoardingPass
+from nbtokens.workers.stopped import as_exception, is_stop
 from nbtokens.workers.unseen import take_out_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbtokens.config import Config
+    from nbtokens.context import Place
     from nbtokens.record import Record
 
 _RECEIVE: Final = """
@@ -33,35 +33,24 @@ except Exception:
     pass
 """
 _MOST_UNDELIVERED: Final = 10_000
-_undelivered: Final[deque[tuple[int, int, Record | None, Record]]] = deque(maxlen=_MOST_UNDELIVERED)
-"""What has been recorded here and is not known at home yet: home's process id, the place's key, before, after."""
-
-
-class _Elsewhere:
-    """Where to record what others submitted, on a worker that may not see their ledgers."""
-
-    config_for: Callable[[Config], Config] | None = None
-
-
-def record_elsewhere(config_for: Callable[[Config], Config] | None) -> None:
-    """From here on, records of work that arrives go where this says, by the settings that came along."""
-    _Elsewhere.config_for = config_for
+_undelivered: Final[deque[tuple[str, int, Record | None, Record]]] = deque(maxlen=_MOST_UNDELIVERED)
+"""What has been recorded here and is not known at home yet: home's process, the place's key, before, after."""
 
 
 def board(parcel: bytes) -> BoardingPass:
     """A process begins that another one has started, in a new interpreter: record from here on, as that one does."""
     sent = _open(parcel)
-    _employ(sent)
+    recording_for(sent.config, sent.session)
     return BoardingPass(sent.place, sent.run_id)
 
 
 def take_up(function: Callable[..., Any], parcel: bytes, *, delivers: bool = False) -> Callable[..., Any]:
     """Work has arrived from another process: the function, to be called here as it is there."""
     sent = _open(parcel)
-    if sent.sender == os.getpid():  # it has come home
+    if sent.is_own:  # it has come home
         return Carried(function, place_of(sent.key), delivers=delivers)
     with guarded:
-        _employ(sent)
+        recording_for(sent.config, sent.session)
         return Work(function, sent, delivers=delivers)
     return function
 
@@ -71,13 +60,13 @@ def receive(value: Any, parcel: bytes) -> Any:  # noqa: ANN401 - a result
     """A result has come home, with the records of its calls: those who count here are told. Returns the result."""
     with guarded:
         for home, key, before, after in pickle.loads(parcel):  # noqa: S301 - from our own child
-            if home == os.getpid():
-                place = place_of(key)
-                scopes = place.scopes if place is not None else ()
+            if home == this_process():
+                place = place_of(key) or context.NOWHERE
+                recording = runtime_of(place)
                 if before is None:
-                    runtime().count(after, scopes)
+                    recording.count(after, place.scopes)
                     continue
-                for scope in (runtime().session, *scopes):
+                for scope in (recording.session, *place.scopes):
                     scope.amend(before, after)
     return value
 
@@ -94,22 +83,32 @@ class Work:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
         """Run it there."""
-        parcel = self._parcel
-        scopes = (_Sent(parcel.sender, parcel.key),) if self._delivers else ()
-        place = replace(parcel.place or context.NOWHERE, scopes=scopes)
-        run_before, cell_before = context.set_run_id(parcel.run_id), context.infer(place)
+        place = self._place()
+        if place is None:
+            return self._function(*args, **kwargs)
+        begin(place)
         token = context.enter_place(place)
         try:
             result = self._function(*args, **kwargs)
         except BaseException as error:
             take_out_frame(error)
+            if is_stop(error):
+                raise as_exception(error) from error.__cause__
             raise
         finally:
             context.leave_place(token)
-            context.infer(cell_before)
-            context.set_run_id(run_before)
-            _secure()
+            end(place)
+            _secure(place)
         return Delivered(result) if _undelivered and self._delivers else result
+
+    def _place(self) -> Place | None:
+        """Where its calls belong, here."""
+        parcel = self._parcel
+        scopes = (_Sent(parcel.sender, parcel.key),) if self._delivers else ()
+        with guarded:
+            errand = context.Errand(parcel.run_id, recording_for(parcel.config, parcel.session))
+            return replace(parcel.place or context.NOWHERE, scopes=scopes, errand=errand)
+        return None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Carried(self._function, self._parcel.place, delivers=False).__reduce__()
@@ -139,7 +138,7 @@ class Delivered:
 class _Sent:
     """Notes what is recorded for a place in another process."""
 
-    def __init__(self, home: int, key: int) -> None:
+    def __init__(self, home: str, key: int) -> None:
         self._home = home
         self._key = key
 
@@ -155,20 +154,8 @@ def _open(parcel: bytes) -> Parcel:
     return sent
 
 
-def _employ(sent: Parcel) -> None:
-    """Record as the sender does, if this process does not yet."""
-    here = runtime()
-    config = sent.config if _Elsewhere.config_for is None else _Elsewhere.config_for(sent.config)
-    if here.enabled and here.session.id == sent.session and here.config == config:
-        return
-    alone = here.enabled  # the work's own code has switched recording on: it wants everything recorded
-    here.work_for(config, sent.session)
-    if not alone:
-        context.record_only_carried(only=True)
-
-
-def _secure() -> None:
+def _secure(place: Place) -> None:
     """Bring everything to disk: a pool may kill its workers once their work is done."""
     with guarded:
-        here = runtime()
-        here.settle(at_exit=here.meter.awaits_prices)
+        recording = runtime_of(place)
+        recording.settle(at_exit=recording.meter.awaits_prices)

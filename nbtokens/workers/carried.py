@@ -6,10 +6,12 @@ import os
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast
 
 from nbtokens.context import Place, current_run_id, enter_place, leave_place, own_place
 from nbtokens.guard import guarded
+from nbtokens.workers.stopped import as_exception, is_stop
 from nbtokens.workers.unseen import take_out_frame
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_KEPT: Final = 1024
+_STARTED: Final = token_hex(8)
 
 # What a child process evaluates when it unpickles: where nbtokens can't be imported or fails, the work runs without it.
 _TAKE_UP: Final = """
@@ -69,7 +72,8 @@ class Parcel:
         run_id: the run's name.
         place: where the work was handed over; without those who count there, which stay at home.
         key: by which the sender knows the place again.
-        sender: the sender's process id.
+        sender: the sender's process.
+        user: who makes the calls, wherever that is.
     """
 
     config: Config
@@ -77,7 +81,13 @@ class Parcel:
     run_id: str | None
     place: Place | None
     key: int
-    sender: int
+    sender: str
+    user: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process has sent it."""
+        return self.sender == this_process()
 
 
 class _Handing:
@@ -92,6 +102,11 @@ class _Handing:
     places: Final[OrderedDict[int, Place | None]] = OrderedDict()
 
 
+def this_process() -> str:
+    """A name that no other process has, on whatever machine."""
+    return f"{os.getpid()}-{_STARTED}"
+
+
 def open_office(office: Office | None) -> None:
     """Let work that is pickled from here on tell of its recording; None: of none."""
     _Handing.office = office
@@ -100,6 +115,14 @@ def open_office(office: Office | None) -> None:
 def present_office() -> Office | None:
     """What work is handed out from; None while nothing is recorded."""
     return _Handing.office
+
+
+def office_of(place: Place | None) -> Office | None:
+    """What work is handed out from at a place: where it has come from another process, what records for that one."""
+    office = _Handing.office
+    if office is None or place is None or place.errand is None:
+        return office
+    return cast("Office", place.errand.recorder)
 
 
 def place_of(key: int) -> Place | None:
@@ -116,7 +139,7 @@ def reduced(value: Any, parcel: bytes | None, source: str = _TAKE_UP) -> tuple[A
 
 def pack(place: Place | None, run_id: str | None) -> bytes | None:
     """A parcel, pickled; None where there is nothing to tell. Never raises."""
-    office = _Handing.office
+    office = office_of(place)
     if office is None:
         return None
     with guarded:
@@ -124,8 +147,10 @@ def pack(place: Place | None, run_id: str | None) -> bytes | None:
         _Handing.places[key] = place
         if len(_Handing.places) > _MOST_KEPT:
             _Handing.places.popitem(last=False)
-        alone = replace(place, scopes=(), entered=None, outer=None) if place is not None else None
-        return pickle.dumps(Parcel(office.config, office.session.id, run_id, alone, key, os.getpid()))
+        alone = replace(place, scopes=(), entered=None, outer=None, errand=None) if place is not None else None
+        return pickle.dumps(
+            Parcel(office.config, office.session.id, run_id, alone, key, this_process(), office.config.user)
+        )
     return None
 
 
@@ -153,6 +178,8 @@ class Carried:
             return self._function(*args, **kwargs)
         except BaseException as error:
             take_out_frame(error)
+            if self._delivers and is_stop(error):
+                raise as_exception(error) from error.__cause__
             raise
         finally:
             leave_place(token)

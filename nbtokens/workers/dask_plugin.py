@@ -4,9 +4,9 @@
     record_on(client)
 
 The place goes along as an annotation of the tasks, so that neither functions nor keys change, and what Dask has
-computed already stays computed. A worker writes the ledger of whoever submitted, if it sees its folder; else a journal
-of its own, whose rows it sends home by Dask's own connection. Each call is one record, also where its task is run
-again or its worker is killed afterwards.
+computed already stays computed. Each call is told of here, by Dask's own connection, as soon as it is recorded, and so
+counts here before its task's result has come. A worker that sees the ledger of whoever submitted writes it itself;
+what another one records is written here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
-from contextvars import ContextVar
+from collections import OrderedDict
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -22,43 +22,83 @@ from typing import TYPE_CHECKING, Any, Final
 import dask
 from distributed import WorkerPlugin
 
-from nbtokens.context import enter_place, own_place
+from nbtokens.context import current_run_id, own_place
 from nbtokens.fingerprint import KEY_NAME, Fingerprints
 from nbtokens.guard import guarded
 from nbtokens.record import decode
-from nbtokens.workers.carried import carry, present_office
+from nbtokens.workers.carried import office_of, pack, place_of, present_office
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from distributed import Client, Worker
 
+    from nbtokens.record import Record
     from nbtokens.workers.carried import Office
 
-_ANNOTATION: Final = "nbtokens"
-_SEND_EVERY: Final = 1.0
-_work: Final[ContextVar[Callable[..., Any] | None]] = ContextVar("nbtokens_dask_work", default=None)
+ANNOTATION: Final = "nbtokens"
+_MOST_SESSIONS: Final = 8
 
 
-def record_on(client: Client) -> None:
+def record_on(client: Client) -> Awaitable[Any] | None:
     """Record what a cluster's workers call for this client, from here on; a second time does nothing.
 
     Recording must be on here (`%load_ext nbtokens`), and nbtokens installed on the workers. Workers that join later
     record too. Those that see the ledger's folder write it; others send their records here while this client lives.
+
+    Returns:
+        For a client that is asynchronous, what waits until its workers record; else nothing.
     """
     office = present_office()
     session = office.session.id if office is not None else ""
-    client.register_plugin(CallsOfTasks(session))
-    if _ANNOTATION not in vars(client):
-        setattr(client, _ANNOTATION, True)
+    registered = client.register_plugin(CallsOfTasks(session))
+    if ANNOTATION not in vars(client):
+        annotate_all(client)
+        if office is not None:
+            arrivals = _arrivals_of(office)
+            own: Any = client
+            own.subscribe_topic(topic_of(session), arrivals)
+            own.loop.add_callback(_catch_up, client, topic_of(session), arrivals)
+    return asyncio.ensure_future(registered) if client.asynchronous else None
+
+
+def annotate_all(client: Client) -> None:
+    """Let what a client submits from here on take its place along."""
+    if ANNOTATION not in vars(client):
+        setattr(client, ANNOTATION, True)
         own: Any = client
         own._graph_to_futures = partial(_annotated, own._graph_to_futures)  # noqa: SLF001 - all submissions meet here
-        if office is not None:
-            own.subscribe_topic(_topic(session), Arrivals(office))
+
+
+def topic_of(session: str) -> str:
+    """Under which topic of Dask's the records of a session are sent home."""
+    return f"nbtokens-{session}"
+
+
+class CallsOfTasks(WorkerPlugin):
+    """On a worker: runs each task of a session at the place that its annotation names, and tells home of its calls.
+
+    Args:
+        session: the session; what workers that have died on this machine could not send of it is sent first.
+    """
+
+    idempotent = True
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self.name = topic_of(session)
+
+    def setup(self, worker: Worker) -> None:
+        """Look at each task before it is run."""
+        import_module("nbtokens.dask_worker").open_desk(worker, self._session)
+
+    def teardown(self, worker: Worker) -> None:
+        """Bring home what is there, and leave the worker as it was."""
+        import_module("nbtokens.dask_worker").close_desk(worker, self._session)
 
 
 class Arrivals:
-    """At home: takes in the records that workers send, each once.
+    """At home: takes in the records that workers tell of, each once, whichever client they reach.
 
     Args:
         office: the recording that they are of.
@@ -69,105 +109,76 @@ class Arrivals:
         self._known: set[str] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, event: tuple[Any, dict[str, list[bytes]]]) -> None:
-        """Something was sent; this is the client's own loop, which waits for no file."""
+    def __call__(self, event: tuple[Any, dict[str, Any]]) -> None:
+        """Something was sent. This is the client's own loop, which waits for no file."""
         with guarded:
-            self._office.keep_later(partial(self._take_in, event[1]["rows"]))
+            for key, is_kept, before, row in event[1]["rows"]:
+                record = decode(row)
+                if self._is_new(record, before):
+                    self._take_in(record, key, before, is_kept=is_kept)
 
-    def _take_in(self, rows: list[bytes]) -> None:
-        for row in rows:
-            record = decode(row)
-            with self._lock:
-                is_new = record.id not in self._known
-                self._known.add(record.id)
-            if is_new:
-                self._office.store.append(record)
-                if record.kind != "amend":
-                    self._office.count(record, ())
+    def _is_new(self, record: Record, before: bytes | None) -> bool:
+        name = record.id if before is None else f"{record.id} {record.cost_usd}"
+        with self._lock:
+            if name in self._known:
+                return False
+            self._known.add(name)
+            return True
 
-
-class CallsOfTasks(WorkerPlugin):
-    """On a worker: runs each task at the place that its annotation names, and sends home what it recorded.
-
-    Args:
-        session: whose records of workers that have died on this machine are sent first.
-    """
-
-    name = "nbtokens"
-
-    def __init__(self, session: str) -> None:
-        self._session = session
-
-    def setup(self, worker: Worker) -> None:
-        """Look at each task before it is run, and at what is given to the threads."""
-        self._homes: dict[str, Any] = {}
-        self._worker = worker
-        with guarded:
-            self._home_of(self._session)
-        self._sending = asyncio.get_running_loop().create_task(self._send_on())
-        own: Any = worker
-        own.execute = partial(self._execute, worker.execute)
-        executor: Any = worker.executors["default"]
-        executor.submit = partial(self._submit, executor.submit)
-
-    def teardown(self, worker: Worker) -> None:
-        """Leave the worker as it was."""
-        self._sending.cancel()
-        vars(worker).pop("execute", None)
-        vars(worker.executors["default"]).pop("submit", None)
-        for home in self._homes.values():
-            home.send_all()
-
-    def _home_of(self, session: str) -> Any:  # noqa: ANN401 - of a floor above, which may be missing on the worker
-        """What sends the records of a session."""
-        if session not in self._homes:
-            self._homes[session] = import_module("nbtokens.worker_home").Home(self._worker, _topic(session), session)
-        return self._homes[session]
-
-    async def _send_on(self) -> None:
-        """Send every second what came after its task, as of a stream that was closed late."""
-        while True:
-            await asyncio.sleep(_SEND_EVERY)
-            for home in list(self._homes.values()):
-                await asyncio.to_thread(home.send)
-
-    async def _execute(self, original: Callable[..., Any], key: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the worker's own
-        """Run a task, on a loop's task of its own: what is set here holds for it alone."""
-        with guarded:
-            task = self._worker.state.tasks.get(key)
-            annotation = (task.annotations or {}).get(_ANNOTATION) if task is not None else None
-            if annotation is not None:
-                session, secret, parcel = pickle.loads(annotation)  # noqa: S301 - as trusted as the task that it came with
-                home = self._home_of(session)
-                import_module("nbtokens.worker").record_elsewhere(lambda config: home.config_for(config, secret))
-                work = pickle.loads(parcel)  # noqa: S301 - the same
-                enter_place(work(own_place))  # the thread gets a copy of this context
-                _work.set(partial(_send_behind, home.send, work))
-        return await original(key, **kwargs)
-
-    @staticmethod
-    def _submit(original: Callable[..., Any], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the executor's own
-        """Give a task to the threads: its run's name, which holds for the process, is that of the task meanwhile."""
-        work = _work.get()
-        return original(function, *args, **kwargs) if work is None else original(work, function, *args, **kwargs)
+    def _take_in(self, record: Record, key: int | None, before: bytes | None, *, is_kept: bool) -> None:
+        place = place_of(key) if key is not None else None
+        scopes = place.scopes if place is not None else ()
+        if before is not None:
+            for scope in (self._office.session, *scopes):
+                scope.amend(decode(before), record)
+            return
+        if not is_kept:
+            self._office.keep_later(partial(self._office.store.append, record))
+        if record.kind != "amend":
+            self._office.count(record, scopes)
 
 
-def _topic(session: str) -> str:
-    return f"nbtokens-{session}"
+_arrivals: Final[OrderedDict[str, Arrivals]] = OrderedDict()
+
+
+def _arrivals_of(office: Office) -> Arrivals:
+    """What takes in the records of a session, for all of its clients."""
+    if office.session.id not in _arrivals:
+        _arrivals[office.session.id] = Arrivals(office)
+        if len(_arrivals) > _MOST_SESSIONS:
+            _arrivals.popitem(last=False)
+    return _arrivals[office.session.id]
+
+
+async def _catch_up(client: Any, topic: str, arrivals: Arrivals) -> None:  # noqa: ANN401 - a client of Dask
+    """Take in what was sent while no client of ours listened."""
+    with guarded:
+        for event in await client.scheduler.events(topic=topic):
+            arrivals(event)
 
 
 def _annotated(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the client's own
     """Submit a graph, with the present place on its tasks."""
     annotation = None
     with guarded:
-        function, office = carry(_run), present_office()
-        if office is not None:  # recording is on
-            annotation = pickle.dumps((office.session.id, _secret(office), pickle.dumps(function)))
+        annotation = _annotation()
     if annotation is None:
         return original(*args, **kwargs)
     annotate: Any = dask.annotate  # type: ignore[attr-defined]
-    with annotate(**{_ANNOTATION: annotation}):
+    with annotate(**{ANNOTATION: annotation}):
         return original(*args, **kwargs)
+
+
+def _annotation() -> bytes | None:
+    """What tells a worker whose a task is; None where nothing is recorded."""
+    place = own_place()
+    office = office_of(place)
+    if office is None:
+        return None
+    if place is not None and place.errand is not None and place.errand.forward is not None:
+        return place.errand.forward(place)
+    parcel = pack(place, current_run_id())
+    return None if parcel is None else pickle.dumps((office.session.id, _secret(office), parcel))
 
 
 def _secret(office: Office) -> bytes:
@@ -175,16 +186,3 @@ def _secret(office: Office) -> bytes:
     folder = office.config.folder
     Fingerprints(folder).of([b""])  # makes it, where there is none
     return (folder / KEY_NAME).read_bytes()
-
-
-def _send_behind(send: Callable[[], None], work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the task's own
-    """Run a task, and send its records before its result."""
-    try:
-        return work(*args, **kwargs)
-    finally:
-        send()
-
-
-def _run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
-    """What is carried: it runs what it is given."""
-    return function(*args, **kwargs)

@@ -54,11 +54,12 @@ def first(request: pytest.FixtureRequest) -> str:
 
 
 def test_tasks_of_cells(cells: Cells, ledger: Ledger, first: str) -> None:
-    """Each call is on its cell, with its operation and run; keys and results are Dask's own."""
+    """Each call is on its cell, with its operation and run, which count it at once; keys and results are Dask's own."""
     cells(
         first,
-        "with nbtokens.operation('first'), nbtokens.run_id('run'):\n"
+        "with nbtokens.operation('first') as op, nbtokens.run_id('run'):\n"
         "    done = client.gather(client.map(ask, ['a', 'b', 'c', 'd']))\n"
+        "assert op.calls == nbtokens.session().sums.calls == 4\n"
         "assert [prompt for _, prompt in done] == ['a', 'b', 'c', 'd']\n"
         "assert os.getpid() not in {pid for pid, _ in done}",
         "client.submit(ask, 'e').result()\ndask.compute(dask.delayed(ask)('f'))",
@@ -67,6 +68,77 @@ def test_tasks_of_cells(cells: Cells, ledger: Ledger, first: str) -> None:
         LAST,
     )
     assert places(ledger) == [(2, "exact", "first", "run")] * 4 + [(3, "exact", None, None)] * 2
+
+
+TASKS: Final = """
+async def ask_async(prompt):
+    import httpx, work
+    async with httpx.AsyncClient(verify=False) as client:
+        await client.post(work.URL + "/v1/completions", json={"model": "m", "prompt": prompt})
+    return prompt
+
+
+def ask_below(prompts):
+    import work
+    from dask.distributed import worker_client
+    with worker_client() as client:
+        return [prompt for _, prompt in client.gather(client.map(work.ask, prompts))]
+
+
+def ask_after_seceding(prompts):
+    import work
+    from dask.distributed import get_client, rejoin, secede
+    tasks = get_client().map(work.ask, prompts)
+    secede()
+    [task.result() for task in tasks]
+    rejoin()
+    return work.ask("last")[1]
+
+
+def ask_in_process():
+    from concurrent.futures import ProcessPoolExecutor
+    import multiprocessing, work
+    multiprocessing.current_process()._config["daemon"] = False  # as on a worker without a nanny
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work.ask).result()[1]
+
+
+class Asker:
+    def ask(self, prompt):
+        import work
+        return work.ask(prompt)[1]
+"""
+
+
+def test_ways_of_submitting(cells: Cells, ledger: Ledger, first: str) -> None:
+    """Async tasks, tasks of tasks, a task's own processes, actors, and a second client: no call is lost or doubled."""
+    cells(
+        first,
+        TASKS,
+        "with nbtokens.operation('async'), nbtokens.run_id('run'):\n"
+        "    assert client.submit(ask_async, 'a').result() == 'a'",
+        "with nbtokens.operation('below') as op, nbtokens.run_id('run'), dask.annotate(priority=3, mine='x'):\n"
+        "    assert client.submit(ask_below, ['a', 'b']).result() == ['a', 'b']\n"
+        "    assert client.submit(ask_after_seceding, ['c', 'd']).result() == 'last'\n"
+        "    assert dask.get_annotations() == {'priority': 3, 'mine': 'x'}\n"
+        "assert op.calls == 5",
+        "with nbtokens.operation('process') as op: assert client.submit(ask_in_process).result() == 'hi'\n"
+        "assert op.calls == 1",
+        "with nbtokens.operation('actor'): asker = client.submit(Asker, actor=True).result()",
+        "assert asker.ask('a').result() == 'a'",
+        "second = Client(cluster); record_on(second)\n"
+        "assert second.submit(ask, 'second').result()[1] == 'second'\n"
+        "assert client.submit(ask, 'first').result()[1] == 'first'\nsecond.close()",
+        "assert nbtokens.session().sums.calls == nbtokens.history().sums.calls == 10",
+        LAST,
+    )
+    assert places(ledger) == [
+        (3, "exact", "async", "run"),
+        *[(4, "exact", "below", "run")] * 5,
+        (5, "exact", "process", None),
+        (6, "exact", "actor", None),
+        *[(8, "exact", None, None)] * 2,
+    ]
 
 
 def test_retried_tasks(cells: Cells, ledger: Ledger, first: str) -> None:
@@ -130,7 +202,8 @@ def test_which_ledger_a_worker_writes(ledger: Ledger, tmp_path: Path, monkeypatc
     home = Home(None, "topic", "session")  # type: ignore[arg-type] - it sends nothing here
     assert home.config_for(config, key) == config
     assert not list(tmp_path.iterdir())
-    elsewhere = home.config_for(replace(config, folder=tmp_path / "not" / "here"), key)
+    elsewhere = home.config_for(replace(config, folder=tmp_path / "not" / "here"), key, "ada")
+    assert (elsewhere.user, elsewhere.project) == ("ada", config.project)
     assert elsewhere.folder.is_relative_to(tmp_path)
     assert not (tmp_path / "not").exists()
     assert (elsewhere.folder / "fingerprint.key").read_bytes() == key
