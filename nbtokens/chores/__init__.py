@@ -9,6 +9,7 @@ from nbtokens.chores.export import Export
 from nbtokens.chores.forget import Forget
 from nbtokens.chores.import_ import Import
 from nbtokens.chores.reprice import Reprice
+from nbtokens.chores.tail import Tail
 from nbtokens.chores.verify import Verify
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Chore(Protocol):
 
 
 CHORES: Final[dict[str, Chore]] = {
+    "tail": Tail(),
     "verify": Verify(),
     "export": Export(),
     "import": Import(),

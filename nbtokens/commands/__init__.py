@@ -11,7 +11,6 @@ from nbtokens.commands.demo import Demo
 from nbtokens.commands.report import Report
 from nbtokens.commands.run import Run
 from nbtokens.commands.serve import Serve
-from nbtokens.commands.tail import Tail
 from nbtokens.questions import QUESTIONS
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ COMMANDS: dict[str, Command] = {
     "autoload": Autoload(),
     "run": Run(),
     "report": Report(),
-    "tail": Tail(),
     "serve": Serve(),
     **{name: Ask(question) for name, question in QUESTIONS.items()},
     **CHORES,

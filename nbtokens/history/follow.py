@@ -1,14 +1,39 @@
-"""Reading on in a ledger: at every call what was written since the one before, by whomever."""
+"""The end of a ledger: its latest calls, and reading on from where one was, whoever writes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from nbtokens.record import Record, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nbtokens.history.journal import Journal
-    from nbtokens.record import Record
+
+_USUAL_LINE: Final = 2_000
+_FURTHER: Final = 8
+
+
+def latest_calls(journal: Journal, most: int) -> tuple[list[Record], int]:
+    """The latest calls, the oldest of them first, at their amended prices; and the offset that was read up to.
+
+    Args:
+        journal: the file.
+        most: how many.
+    """
+    reach = (most + 1) * _USUAL_LINE
+    while True:
+        start = end = max(journal.size() - reach, 0)
+        found: dict[str, Record] = {}
+        for record, end in journal.read(start):  # noqa: B007 - the last one counts
+            if record.kind == "call":
+                found[record.id] = record
+            elif record.kind == "amend" and record.ref in found:
+                found[record.ref] = folded(found[record.ref], record)
+        if len(found) >= most or not start:
+            return list(found.values())[max(len(found) - most, 0) :], end
+        reach *= _FURTHER
 
 
 class Follower:

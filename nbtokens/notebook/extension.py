@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nbtokens.notebook.cell_options import CellOptions
     from nbtokens.notebook.live import LivePanel
     from nbtokens.notebook.status_bar import StatusBar
+    from nbtokens.notebook.tailing import TailPanel
     from nbtokens.reports.live import Bar
 
 _KINDS: Final = ("line", "cell")
@@ -55,6 +56,7 @@ class Extension:
         self._depth = 0
         self._magics_before: dict[str, Any] = {}
         self._panel: LivePanel | None = None
+        self._tail: TailPanel | None = None
         self._timeline = Timeline(self.runtime.session.started_at)
         self._completer: Completer | None = None
         self._status_bar: StatusBar | None = None
@@ -109,7 +111,7 @@ class Extension:
             if before is not None:
                 magics.magics[kind]["tokens"] = before
         logging.getLogger("nbtokens").removeHandler(_silent)
-        for shown in (self._panel, self._status_bar):
+        for shown in (self._panel, self._tail, self._status_bar):
             if shown is not None:
                 shown.close()
         if self._timeline.add in self.runtime.subscribers:
@@ -141,8 +143,9 @@ class Extension:
             self.runtime.settle()
             if tally is not None:
                 self._show_figures(tally, options)
-            if self._panel is not None:
-                self._panel.cell_ended()
+            for panel in (self._panel, self._tail):
+                if panel is not None:
+                    panel.cell_ended()
             self._show_notices()
 
     def _without_prompts(self, info: ExecutionInfo) -> str:
@@ -189,6 +192,15 @@ class Extension:
                 self.runtime, self._timeline, self.preferences, self._budget_bars, widgets=self._in_kernel
             )
         return self._panel
+
+    def tail(self, calls: int) -> TailPanel:
+        """The shell's panel with the latest calls."""
+        if self._tail is None or self._tail.closed:
+            from nbtokens.notebook.tailing import TailPanel  # noqa: PLC0415 - not on loading
+
+            self._tail = TailPanel(self.runtime, self.preferences, calls, widgets=self._in_kernel)
+        self._tail.calls = calls
+        return self._tail
 
     def _budget_bars(self) -> list[Bar]:
         """How much of each budget is used; a rate (`per minute`) is none that fills up."""

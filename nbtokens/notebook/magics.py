@@ -34,6 +34,7 @@ HELP: Final = """What the LLM calls of this notebook cost.
     %tokens hide-cost   shows no amounts of money, until `%tokens hide-cost off`
     %tokens budget      stops calls before a limit is passed: `%tokens budget 5.00 --per day`; `%tokens budget off`
     %tokens live        a panel that keeps itself current
+    %tokens tail        the latest calls, of any kernel or script; `%tokens tail -f` keeps itself current
     %tokens report      writes USAGE_SUMMARY.md, and shows it
     %tokens df          the history as a DataFrame; `%tokens df session`: this session's calls
     %tokens plot        `%tokens plot cost`, daily, models, cells, speed, cache, validate; `session` behind: only that
@@ -122,6 +123,11 @@ class TokensMagics(Magics):
                 found = about_expression(line, self._extension.shell, self._extension.presented)
                 if found is not None:
                     return found
+            if name == "tail":
+                from nbtokens.notebook.tailing import tail  # noqa: PLC0415 - the same
+
+                words = line.partition(name)[2]
+                return self._extension.presented(tail(words, self._runtime, self._extension.tail))
             from nbtokens.notebook.asking import ask  # noqa: PLC0415 - what answers questions is loaded when one is asked
 
             return ask(line, filter(None, self._commands), self._runtime.history, self._extension.presented)

@@ -12,6 +12,9 @@ from nbtokens.guard import guarded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Method = weakref.WeakMethod[Callable[[], None]]
+
+_BETWEEN_LOOKS: Final = 1.0
 NAME: Final = "nbtokens-live"
 """The name of the threads, for those who look at them."""
 
@@ -24,14 +27,15 @@ class Ticker:
     Args:
         update: a bound method.
         pause: seconds between two updates.
+        look: another one of the same object, which is run after each second without an update.
     """
 
-    def __init__(self, update: Callable[[], None], pause: float) -> None:
+    def __init__(self, update: Callable[[], None], pause: float, look: Callable[[], None] | None = None) -> None:
         self._asked = threading.Event()
         self._closed = threading.Event()
         self._process = os.getpid()
-        method = weakref.WeakMethod(update, self._end)
-        arguments = (method, self._asked, self._closed, pause)
+        methods = weakref.WeakMethod(update, self._end), None if look is None else weakref.WeakMethod(look)
+        arguments = (*methods, self._asked, self._closed, pause)
         threading.Thread(target=_run, args=arguments, name=NAME, daemon=True).start()
 
     def wake(self) -> None:
@@ -56,15 +60,18 @@ class Ticker:
         self.close()
 
 
-def _run(
-    method: weakref.WeakMethod[Callable[[], None]], asked: threading.Event, closed: threading.Event, pause: float
-) -> None:
-    while asked.wait() and not closed.is_set():
-        asked.clear()
-        update = method()
-        if update is None:
+def _run(update: _Method, look: _Method | None, asked: threading.Event, closed: threading.Event, pause: float) -> None:
+    while True:
+        woken = asked.wait(None if look is None else _BETWEEN_LOOKS)
+        if closed.is_set():
+            return
+        if woken:
+            asked.clear()
+        method = update() if woken or look is None else look()
+        if method is None:
             return
         with guarded:
-            update()
-        del update
-        closed.wait(pause)
+            method()
+        del method
+        if woken:
+            closed.wait(pause)

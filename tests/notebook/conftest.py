@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,19 @@ def kernel(simulated: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Ite
     project = tmp_path_factory.mktemp("kernel") / "project"
     (project / ".metrics").mkdir(parents=True)
     (project / "nbtokens.toml").write_text(PRICES)
+    with _running_kernel(project, simulated) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def other_kernel(simulated: Endpoint, kernel: Kernel) -> Iterator[Kernel]:
+    """Another kernel in the same project."""
+    with _running_kernel(kernel.project, simulated) as other:
+        yield other
+
+
+@contextmanager
+def _running_kernel(project: Path, simulated: Endpoint) -> Iterator[Kernel]:
     variables = {**os.environ, **simulated.environment(), "PYTHONPATH": str(Path(nbtokens.__file__).parents[1])}
     variables["IPYTHONDIR"] = str(project / "ipython")
     variables.pop("NBTOKENS_DIR", None)
@@ -91,7 +105,9 @@ def kernel(simulated: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Ite
     kernel = Kernel(manager, client, project)
     kernel(_SETUP)
     kernel("%load_ext nbtokens")
-    yield kernel
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    manager.context.destroy()
+    try:
+        yield kernel
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.context.destroy()

@@ -41,6 +41,8 @@ def completed(shell: Shell, text: str, cursor: int | None = None) -> list[str]:
         ("%tokens stats --format js", ["%tokens stats --format json"]),
         ("%tokens stats --model sim", ["%tokens stats --model simulated-model"]),
         ("%tokens stats --operation na", ["%tokens stats --operation names"]),
+        ("%tokens tail --f", ["%tokens tail --follow"]),
+        ("%tokens tail -n 5 --j", ["%tokens tail -n 5 --json"]),
         ("%%tokens --q", ["%%tokens --quiet"]),
         ("%%tokens --op x --q", ["%%tokens --op x --quiet"]),
     ],

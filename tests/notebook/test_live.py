@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def _calls(html: str) -> int:
+def _calls(html: str, whose: str = "this session") -> int:
     """How many calls of this session the panel shows."""
-    found = re.search(r"this session\s+([\d,]+)", re.sub(r"<[^>]+>", " ", html))
+    found = re.search(rf"{whose} ([\d,]+)", _plain(html))
     assert found is not None
     return int(found[1])
+
+
+def _plain(html: str) -> str:
+    """The text, its words one space apart."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def test_a_terminal_shows_text(shell: Shell) -> None:
@@ -211,13 +216,37 @@ def test_at_most_five_updates_a_second(kernel: Kernel) -> None:
     assert len(values) <= took * 5 + 3
 
 
-def _new_values(message: dict[str, Any], model: str) -> list[int]:
-    """What a message to the widget says that it is to show, in calls of the session."""
+def test_calls_of_another_kernel(kernel: Kernel, other_kernel: Kernel) -> None:
+    """A kernel in which nothing runs shows what another one records: in the panel, and in the latest calls."""
+    kernel("tail = get_ipython().run_line_magic('tokens', 'tail -f -n 1')")
+    tail = kernel("__import__('IPython').display.display(tail)").displays[0][WIDGET]["model_id"]
+    widget, static = kernel("%tokens live").displays
+    expected = {
+        widget[WIDGET]["model_id"]: f"all time {_calls(static['text/html'], 'all time') + 1}",
+        tail: "elsewhere",
+    }
+    other_kernel("__import__('nbtokens').record(model='elsewhere', input_tokens=1)")
+    while expected:
+        message = kernel.next_message()
+        assert message["msg_type"] in ("comm_msg", "status")
+        for model, text in list(expected.items()):
+            if any(text in _plain(html) for html in _new_html(message, model)):
+                del expected[model]
+    kernel("tail.close()")
+
+
+def _new_html(message: dict[str, Any], model: str) -> list[str]:
+    """What a message to the widget says that it is to show."""
     content = message["content"]
     if message["msg_type"] != "comm_msg" or content["comm_id"] != model:
         return []
     value = content["data"].get("state", {}).get("value")
-    return [] if value is None else [_calls(value)]
+    return [] if value is None else [value]
+
+
+def _new_values(message: dict[str, Any], model: str) -> list[int]:
+    """The same, in calls of the session."""
+    return [_calls(html) for html in _new_html(message, model)]
 
 
 def _panel_threads() -> list[threading.Thread]:

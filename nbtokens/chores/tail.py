@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count, local_time, seconds, usd
+from nbtokens.history.follow import latest_calls
 from nbtokens.record import encode
 from nbtokens.reports.figures import status_of
 from nbtokens.runtime import runtime
 from nbtokens.terminal import complain, say
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from nbtokens.history.journal import Journal
     from nbtokens.record import Record
 
-_LONGEST_USUAL_LINE: Final = 2_000
 _EVERY: Final = 0.2
 _NAME: Final = 20
 _NUMBER: Final = 7
@@ -30,7 +29,7 @@ class Tail:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare -n, -f and --json."""
-        parser.add_argument("-n", type=int, default=10, metavar="CALLS", help="how many to begin with (10)")
+        parser.add_argument("-n", type=_many, default=10, metavar="CALLS", help="how many to begin with (10)")
         parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
         parser.add_argument("--json", action="store_true", help="the records as they are in the history, one a line")
 
@@ -38,12 +37,7 @@ class Tail:
         """Show them."""
         journal = runtime().store.journal
         write = _as_json if arguments.json else _as_text
-        first: deque[Record] = deque(maxlen=max(arguments.n, 0))
-        offset = max(journal.size() - (arguments.n + 1) * _LONGEST_USUAL_LINE, 0)
-        for record, end in journal.read(offset):
-            offset = end
-            if record.kind == "call":
-                first.append(record)
+        first, offset = latest_calls(journal, arguments.n)
         for record in first:
             say(write(record))
         if not first and arguments.n > 0 and not arguments.json:
@@ -51,6 +45,12 @@ class Tail:
         if arguments.follow:
             _follow(journal, offset, write)
         return 0
+
+
+def _many(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of calls: 0 or more")
+    return int(text)
 
 
 def _follow(journal: Journal, offset: int, write: Callable[[Record], str]) -> None:
