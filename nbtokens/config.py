@@ -141,12 +141,17 @@ class Config:
     @property
     def database_shown(self) -> str | None:
         """The same without its password."""
-        return None if self.database is None else _PASSWORD.sub(r"\1\3***\2", self.database)
+        return None if self.database is None else without_password(self.database)
 
     @property
     def host(self) -> str:
         """The name of this machine."""
         return socket.gethostname()
+
+
+def without_password(url: str) -> str:
+    """A database's URL as it may be shown, and kept."""
+    return _PASSWORD.sub(r"\1\3***\2", url)
 
 
 def load_config(start: Path | None = None) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -64,6 +65,11 @@ class Known:
 
     What the database does not know yet of this process's own calls is counted by id, so that none of them is missing
     and none counts twice. While the database is away, the last known budgets and sums hold.
+
+    Attributes:
+        standings: the budgets.
+        counted_at: when the last own call was counted, by the monotonic clock.
+        alone: begins to look after this in a forked child, at its first call.
     """
 
     def __init__(self) -> None:
@@ -77,6 +83,7 @@ class Known:
         self._last_older = ""
         self._own: dict[_Whose, Amounts] = {}
         self.standings: tuple[Standing, ...] = ()
+        self.counted_at = float("-inf")
         self.alone: Callable[[], None] | None = None
 
     def after_fork(self) -> None:
@@ -85,7 +92,7 @@ class Known:
 
     def begin(self, config: Config) -> None:
         """Count for a project and its user from here on, by what an earlier process knew of its database."""
-        database = blake2b((config.database or "").encode(), digest_size=8).hexdigest()
+        database = blake2b((config.database_shown or "").encode(), digest_size=8).hexdigest()
         folder = config.folder if config.database is not None else None
         with self._lock:
             self._user, self._project = config.user, config.project
@@ -121,6 +128,7 @@ class Known:
             return
         whose = _Whose(record.started_at.date(), record.user, record.project, record.notebook)
         used = Amounts(record.cost_usd, record.total_tokens or 0)
+        self.counted_at = time.monotonic()
         with self._lock:
             self._unseen[record.id] = whose, used
             _add(self._own, whose, used)

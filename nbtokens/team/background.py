@@ -85,6 +85,7 @@ class Background:
                 due = time.monotonic() + pause
             if last:
                 return
+            shipper.rest()
             self._asked.wait(EVERY)
             self._asked.clear()
 

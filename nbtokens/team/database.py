@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,13 +12,19 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from nbtokens.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from sqlalchemy import URL, Connection
 
 _WAIT_S: Final = 5
 _LONGEST_STATEMENT_MS: Final = 120_000
+_LONGEST_ANSWER_S: Final = 150.0
+"""Longer than a statement may take: then something on the way keeps the connection, and is not there."""
 _CUT_OFF_MS: Final = 15_000
-_FOR_LONG_QUESTIONS: Final = "-c jit=off -c work_mem=64MB"
-"""To compile their many expressions takes longer than they do; to sort in memory saves half of the rest."""
+_TO_WRITE: Final = {"idle_in_transaction_session_timeout": "60s"}
+"""A machine that goes to sleep in the middle lets go of what others wait for."""
+_TO_ASK: Final = {"jit": "off", "work_mem": "64MB"}
+"""To compile a long question's many expressions takes longer than they do; to sort in memory saves half of the rest."""
 
 
 def open_database(url: str, root: Path, *, writing: bool = False) -> Engine:
@@ -35,8 +42,9 @@ def open_database(url: str, root: Path, *, writing: bool = False) -> Engine:
         where = make_url(url)
         if where.get_backend_name() == "sqlite":
             return _sqlite(where, root, writing=writing)
-        options = _postgresql() if where.get_backend_name() == "postgresql" else {}
-        return create_engine(where, pool_size=1, max_overflow=4, pool_pre_ping=True, connect_args=options)
+        if where.get_backend_name() == "postgresql":
+            return _postgresql(where, writing=writing)
+        return create_engine(where, pool_size=1, max_overflow=4, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"[tool.nbtokens] database can't be used: {error}. It is written as postgresql+psycopg://user@host/name "
@@ -46,17 +54,59 @@ def open_database(url: str, root: Path, *, writing: bool = False) -> Engine:
         raise ConfigError(f"The database's driver is missing ({error}): pip install 'nbtokens[team]'.") from error
 
 
-def _postgresql() -> dict[str, Any]:
-    """A server that is gone, or hangs, is given up in seconds."""
-    return {
+def _postgresql(where: URL, *, writing: bool) -> Engine:
+    """A server that is gone, or hangs, is given up in seconds. What the URL's query says of a connection holds.
+
+    Settings are made for each transaction: a pooler takes none when a connection begins, and gives it to others then.
+    """
+    options: dict[str, Any] = {
         "connect_timeout": _WAIT_S,
         "application_name": "nbtokens",
-        "options": f"-c statement_timeout={_LONGEST_STATEMENT_MS} -c timezone=UTC {_FOR_LONG_QUESTIONS}",
+        "client_encoding": "utf8",
         "keepalives_idle": _WAIT_S,
         "keepalives_interval": _WAIT_S,
         "keepalives_count": 3,
         "tcp_user_timeout": _CUT_OFF_MS,
     }
+    if where.get_driver_name() == "psycopg":
+        options["prepare_threshold"] = None  # what one transaction prepares, a pooler does not have for the next
+    engine = create_engine(
+        where,
+        pool_size=1,
+        max_overflow=4,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={name: value for name, value in options.items() if name not in where.query},
+    )
+    settings = {"timezone": "UTC", "statement_timeout": _LONGEST_STATEMENT_MS, **(_TO_WRITE if writing else _TO_ASK)}
+    chosen = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"SELECT {chosen}").close())
+    if where.get_driver_name() == "psycopg":
+        event.listen(engine, "connect", _not_for_ever)
+    return engine
+
+
+def _not_for_ever(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's
+    """Each answer is waited for so long at most, and no longer; the driver by itself waits for ever."""
+    wait = connection.wait
+
+    def wait_so_long(waiting: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the same
+        return wait(_until(time.monotonic() + _LONGEST_ANSWER_S, connection, waiting), *arguments, **named)
+
+    connection.wait = wait_so_long
+
+
+def _until(deadline: float, connection: Any, waiting: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:  # noqa: ANN401 - the same
+    """What the driver does when it is told that something came, or every tenth of a second that nothing did."""
+    ready = None
+    try:
+        while True:
+            ready = yield waiting.send(ready)
+            if not ready and time.monotonic() > deadline:
+                connection.close()
+                raise connection.OperationalError("no answer came")
+    except StopIteration as end:
+        return end.value
 
 
 def _sqlite(where: URL, root: Path, *, writing: bool) -> Engine:

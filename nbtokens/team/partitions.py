@@ -22,6 +22,11 @@ _PARTITIONS: Final = text(
     "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
     "WHERE i.inhparent = 'token_usage'::regclass"
 )
+_HAS_DEFAULT: Final = text(
+    "SELECT partdefid <> 0 FROM pg_partitioned_table WHERE partrelid = to_regclass('token_usage')"
+)
+_PATIENCE: Final = text("SET LOCAL lock_timeout = '2s'")
+"""Who waits for a long question to drop a table keeps all others waiting behind it."""
 
 
 def can_partition(connection: Connection) -> bool:
@@ -33,16 +38,18 @@ def can_partition(connection: Connection) -> bool:
 
 def is_partitioned(connection: Connection) -> bool:
     """Whether `token_usage` has partitions here."""
-    if connection.dialect.name != "postgresql":
-        return False
-    kind = connection.scalar(text("SELECT relkind FROM pg_class WHERE oid = to_regclass('token_usage')"))
-    return kind in {"p", b"p"}
+    return connection.dialect.name == "postgresql" and connection.scalar(_HAS_DEFAULT) is not None
+
+
+def needs_partitions(connection: Connection) -> bool:
+    """Whether a month needs its partition: an administrator may have made one for all that has none."""
+    return connection.dialect.name == "postgresql" and connection.scalar(_HAS_DEFAULT) is False
 
 
 def make_partitions(connection: Connection, months: Iterable[tuple[int, int]]) -> None:
     """Make the partitions of some months, (year, month), that are not there yet.
 
-    For a transaction of its own: it keeps all readers out for a moment.
+    Each is made beside the table and joined to it then, which no reader has to wait for, and which waits for none.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
     known = set(connection.scalars(_PARTITIONS))
@@ -50,12 +57,16 @@ def make_partitions(connection: Connection, months: Iterable[tuple[int, int]]) -
         name = _name(year, month)
         if name not in known:
             low, high = _bounds(year, month)
-            connection.execute(text(f"CREATE TABLE {name} PARTITION OF {_TABLE} FOR VALUES FROM ({low}) TO ({high})"))
+            connection.execute(text(f"CREATE TABLE {name} (LIKE {_TABLE} INCLUDING ALL)"))
+            connection.execute(
+                text(f"ALTER TABLE {_TABLE} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})")
+            )
 
 
 def drop_before(connection: Connection, moment: datetime) -> None:
     """Drop what began before a moment: whole months, and the rows of the month that it is in. The sums stay."""
     if is_partitioned(connection):
+        connection.execute(_PATIENCE)
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
         for name in sorted(connection.scalars(_PARTITIONS)):
             if name < _name(moment.year, moment.month):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from nbtokens.config import without_password
 from nbtokens.history.checkpoint import replace_file
 
 if TYPE_CHECKING:
@@ -25,11 +27,12 @@ class Progress(msgspec.Struct, omit_defaults=True):
     Attributes:
         ledger: what the history is called in the database.
         folder: the number of the folder that it lies in: a copy of the history has another, and gets another name.
-        database: a hash of the database's URL.
+        database: a hash of the database's URL, without its password, which changes.
         offset: up to where the file's rows are in the database.
         witness: a hash of the bytes around `offset`: a file that was written anew has another.
         marker: the id of the `rewrite` row with which the file began when all of it had been sent; None before that.
         claim: the rows may be in the database under another name, for this is a copy.
+        last: id and time of the last row that the database took; where it has that no more, a backup was restored.
         shipped: how many rows went there.
         refused: how many the database would not take, by themselves.
         shipped_at: when the last batch came to its end, in ISO 8601.
@@ -43,6 +46,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
     witness: str = ""
     marker: str | None = None
     claim: bool = False
+    last: tuple[str, datetime] | None = None
     shipped: int = 0
     refused: int = 0
     shipped_at: str | None = None
@@ -51,7 +55,8 @@ class Progress(msgspec.Struct, omit_defaults=True):
     @classmethod
     def load(cls, folder: Path, database: str) -> Self:
         """What is kept in a ledger's folder for a database; a beginning where nothing is, or it is of another."""
-        here, wanted = _number_of(folder), hashlib.blake2b(database.encode(), digest_size=8).hexdigest()
+        here, name = _number_of(folder), without_password(database).encode()
+        wanted = hashlib.blake2b(name, digest_size=8).hexdigest()
         try:
             kept = msgspec.json.decode((folder / NAME).read_bytes(), type=cls)
         except (OSError, msgspec.MsgspecError):

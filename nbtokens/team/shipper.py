@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
 from nbtokens.errors import DatabaseAwayError, NbtokensError
 from nbtokens.folder import make_folder
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 LOCK_NAME: Final = "shipping.lock"
 BATCH: Final = 1000
+"""After a failure it is less for a while: a line may be so slow, or break so soon, that many never arrive together."""
+_LESS: Final = 10
+_TOO_LONG: Final = "54000"
+"""PostgreSQL's name for what is beyond a limit of its own, as a long `id` in an index."""
 
 
 class Shipper:
@@ -65,9 +69,10 @@ class Shipper:
         self._engine: Engine = open_database(url, root, writing=True)
         self._watch = None if known is None else Watch(self._engine, known)
         self._lock = LockedFile(folder / LOCK_NAME, lambda: make_folder(folder), lambda _: None)
-        self._is_ready = self._has_partitions = False
+        self._is_ready = self._needs_partitions = False
         self._months: set[tuple[int, int]] = set()
         self._retained_on = ""
+        self._batch = BATCH
 
     @property
     def engine(self) -> Engine:
@@ -97,8 +102,13 @@ class Shipper:
         """
         try:
             return self._watch is not None and self._watch.look()
-        except SQLAlchemyError as error:
+        except Exception as error:
             raise NbtokensError(_why(error)) from error
+
+    def rest(self) -> None:
+        """Hang up for now: a server has not as many connections as there are kernels. A file may stay open."""
+        if self._engine.dialect.name != "sqlite":
+            self._engine.dispose()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -108,12 +118,15 @@ class Shipper:
     def _ship(self) -> None:
         progress = Progress.load(self._folder, self._url)
         try:
-            self._make_ready()
+            self._make_ready(progress)
             while not self._send(progress):
                 pass
             self._retain()
-        except (SQLAlchemyError, NbtokensError) as error:
+        except OSError:  # the folder can't be written
+            raise
+        except Exception as error:
             self._is_ready = False
+            self._batch = max(self._batch // _LESS, 1)
             progress.problem = _why(error)
             progress.save(self._folder)
             raise (DatabaseAwayError if _is_away(error) else NbtokensError)(progress.problem) from error
@@ -121,11 +134,13 @@ class Shipper:
             progress.problem = None
             progress.save(self._folder)
 
-    def _make_ready(self) -> None:
+    def _make_ready(self, progress: Progress) -> None:
         if not self._is_ready:
             with self._engine.begin() as connection:
                 bring_up_to_date(connection)
-                self._has_partitions = partitions.is_partitioned(connection)
+                self._needs_partitions = partitions.needs_partitions(connection)
+                if progress.last is not None and writing.has_lost(connection, *progress.last):
+                    progress.offset, progress.last = 0, None
             self._months.clear()
             self._is_ready = True
 
@@ -138,7 +153,7 @@ class Shipper:
         if anew and not self._send_archive(progress):
             return True
         lines = self._journal.read(progress.offset)
-        while lot := list(islice(lines, BATCH)):
+        while lot := list(islice(lines, self._batch)):
             new, refused = self._write([line.record for line in lot], progress)
             end = lot[-1].end
             witness = witness_of(self._journal, end)
@@ -149,6 +164,7 @@ class Shipper:
             progress.refused += refused
             progress.shipped_at = datetime.now(UTC).isoformat(timespec="seconds")
             progress.save(self._folder)
+            self._batch = min(2 * self._batch, BATCH)
             self.look()
         self._reconcile(progress)
         return True
@@ -156,7 +172,7 @@ class Shipper:
     def _send_archive(self, progress: Progress) -> bool:
         """Send the rows that were moved out of the file before they had been sent."""
         rows = Archive(self._folder).rows()
-        while lot := list(islice(rows, BATCH)):
+        while lot := list(islice(rows, self._batch)):
             progress.shipped += self._write(lot, progress)[0]
         return True
 
@@ -184,19 +200,24 @@ class Shipper:
         try:
             self._make_partitions(records)
             with self._engine.begin() as connection:
-                return writing.write(connection, progress.ledger, records, claim=progress.claim), 0
-        except StatementError as error:
+                new = writing.write(connection, progress.ledger, records, claim=progress.claim)
+        except (StatementError, ValueError) as error:
             if not _is_of_the_values(error):
                 raise
             if len(records) == 1:
-                return 0, 1
+                plain = writing.plain(records[0])
+                return (0, 1) if plain == records[0] else self._write([plain], progress)
+        else:
+            kept = (one for one in reversed(records) if one.kind != "rewrite")
+            progress.last = next(((one.id, one.started_at) for one in kept), progress.last)
+            return new, 0
         middle = len(records) // 2
         first, second = self._write(records[:middle], progress), self._write(records[middle:], progress)
         return first[0] + second[0], first[1] + second[1]
 
     def _make_partitions(self, records: Sequence[Record]) -> None:
         months = {(record.started_at.year, record.started_at.month) for record in records} - self._months
-        if months and self._has_partitions:
+        if months and self._needs_partitions:
             with self._engine.begin() as connection:
                 partitions.make_partitions(connection, months)
             self._months |= months
@@ -206,17 +227,17 @@ class Shipper:
         now = datetime.now(UTC)
         if self._keep_days is None or self._retained_on == now.date().isoformat():
             return
+        self._retained_on = now.date().isoformat()  # also where it fails: rows are not to wait for it
+        self._months.clear()
         with self._engine.begin() as connection:
             partitions.drop_before(connection, now - timedelta(days=self._keep_days))
-        self._retained_on = now.date().isoformat()
-        self._months.clear()
 
 
-def _is_of_the_values(error: StatementError) -> bool:
+def _is_of_the_values(error: Exception) -> bool:
     """Whether the database says that a value can't be what it is, which no later attempt will change."""
-    if isinstance(error, IntegrityError):
-        return False
-    return isinstance(error, DataError) or not isinstance(error, DBAPIError)
+    if not isinstance(error, DBAPIError):
+        return True
+    return isinstance(error, DataError) or getattr(error.orig, "sqlstate", None) == _TOO_LONG
 
 
 def _is_away(error: Exception) -> bool:

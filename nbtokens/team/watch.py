@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EVERY: Final = 2.0
 _SOONEST: Final = 0.5
+_IDLE_AFTER: Final = 60.0
+_WHEN_IDLE: Final = 60.0
 _WITH_BUDGETS: Final = "0002"
 
 
@@ -30,19 +32,22 @@ class Watch:
     def __init__(self, engine: Engine, known: Known) -> None:
         self._engine = engine
         self._known = known
-        self._due = 0.0
+        self._started = time.monotonic()
+        self._looked, self._share = float("-inf"), 1.0
         self._is_there = False
 
     def look(self) -> bool:
-        """Ask, if it is time; whether it was.
+        """Ask, if it is time; whether it was. A kernel that makes no calls for long asks rarely.
 
         Raises:
             SQLAlchemyError: the database does not answer.
         """
         now = time.monotonic()
-        if now < self._due:
+        is_idle = now - max(self._started, self._known.counted_at) > _IDLE_AFTER
+        if now < self._looked + (_WHEN_IDLE if is_idle else EVERY) * self._share:
             return False
-        self._due = now + EVERY * random.uniform(_SOONEST, 1)  # noqa: S311 - not all who lost the database at once
+        self._looked = now
+        self._share = random.uniform(_SOONEST, 1)  # noqa: S311 - not all who lost the database at once
         with self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")

@@ -10,13 +10,17 @@ from sqlalchemy.dialects import sqlite
 
 from nbtokens.record import AMENDABLE, FIELDS, Record, encode, folded
 from nbtokens.team.sums import Change, remove_empty
-from nbtokens.team.tables import COLUMNS, token_usage
+from nbtokens.team.tables import COLUMNS, daily, token_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
+LONGEST_NAME: Final = 500
+"""Longer ones are cut, by characters: an entry of an index on PostgreSQL has room for 2,700 bytes."""
+_INDEXED: Final = ("project", "user", "notebook", "operation", "model", "run_id")
 _MOST_IDS: Final = 500
 _NUL: Final = "\x00"
 _NUL_IN_JSON: Final = b"\\u0000"
@@ -75,7 +79,8 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> Iterable[str]
 
 def _insert_as_json(connection: Connection, rows: list[dict[str, Any]]) -> Iterable[str]:
     """The same in one statement with one parameter: six times as fast as a parameter for each value."""
-    return connection.scalars(_INSERT_AS_JSON, {"rows": _encoder.encode(rows).decode()})
+    known = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return connection.scalars(_INSERT_AS_JSON, {"rows": _encoder.encode(known).decode()})
 
 
 def _amend(connection: Connection, amendments: dict[str, Record], change: Change) -> None:
@@ -120,25 +125,50 @@ def remove_others(connection: Connection, ledger: str, ids: Iterable[str]) -> in
     return count
 
 
+def has_lost(connection: Connection, one: str, at: datetime) -> bool:
+    """Whether a database has a row no more that it had, as after a backup was restored; retention drops older ones too.
+
+    Args:
+        connection: to the database.
+        one: the row's id.
+        at: when it began.
+    """
+    row = token_usage.c
+    is_there = exists().where(row.started_at == at, row.id == one.replace(_NUL, _REPLACEMENT))
+    is_dropped = ~exists().where(row.started_at <= at) & exists(select(daily.c.key))
+    return not connection.scalar(select(is_there | is_dropped))
+
+
 def read(connection: Connection, query: Select[Any]) -> Iterable[Record]:
     """The records that a selection of whole rows finds."""
     for row in connection.execute(query, execution_options={"yield_per": 1000}).mappings():
         yield msgspec.convert({name: row[name] for name in COLUMNS if row[name] is not None}, Record)
 
 
+def plain(record: Record) -> Record:
+    """The record in ASCII, with question marks for all else: for a database whose encoding has no more characters."""
+    changed = _with_texts(record, lambda value: value.encode("ascii", "replace").decode())
+    return msgspec.structs.replace(changed, id=record.id, ref=record.ref)
+
+
 def _cleaned_record(record: Record) -> Record:
-    """The record without NUL characters, which PostgreSQL does not keep."""
-    if _NUL_IN_JSON not in encode(record):
-        return record
-    return msgspec.structs.replace(record, **{name: _cleaned(getattr(record, name)) for name in FIELDS})
+    """The record without NUL characters, which PostgreSQL does not keep, and with names that its indexes can hold."""
+    if _NUL_IN_JSON in encode(record):
+        record = _with_texts(record, lambda value: value.replace(_NUL, _REPLACEMENT))
+    long = {name: value[:LONGEST_NAME] for name in _INDEXED if len(value := getattr(record, name) or "") > LONGEST_NAME}
+    return msgspec.structs.replace(record, **long) if long else record
 
 
-def _cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
+    return msgspec.structs.replace(record, **{name: _changed(getattr(record, name), change) for name in FIELDS})
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
-        return value.replace(_NUL, _REPLACEMENT)
+        return change(value)
     if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
-    return [_cleaned(one) for one in value] if isinstance(value, list) else value
+        return {change(name): _changed(one, change) for name, one in value.items()}
+    return [_changed(one, change) for one in value] if isinstance(value, list) else value
 
 
 def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -41,7 +41,7 @@ class PostgreSQL:
     """
 
     folder: Path
-    port: int = field(default_factory=lambda: _free_port())  # noqa: PLW0108 - it is defined below
+    port: int = field(default_factory=lambda: free_port())  # noqa: PLW0108 - it is defined below
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -49,11 +49,7 @@ class PostgreSQL:
         if found is None:
             pytest.skip(ABSENT)
         self._programs = found
-        self._run_as: dict[str, int] = {}
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            user = pwd.getpwnam("postgres" if _has_user("postgres") else "nobody")
-            self._run_as = {"user": user.pw_uid, "group": user.pw_gid}
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self._run_as = unprivileged(self.folder)
         subprocess.run(
             [self._programs / "initdb", "-D", self.data, "-A", "trust", "-U", "nbtokens", "-E", "UTF8", "--no-sync"],
             check=True,
@@ -104,12 +100,12 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGINT)
             self._process.wait()
 
-    def make_database(self, name: str) -> str:
-        """Make an empty database; returns its URL."""
+    def make_database(self, name: str, *options: str) -> str:
+        """Make an empty database, by options of `createdb`; returns its URL."""
         subprocess.run(
             [
                 self._programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "nbtokens",
-                "-T", "template0", name,
+                "-T", "template0", *options, name,
             ],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -121,6 +117,15 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="nbtokens-pg-", dir="/tmp"))
 
 
+def unprivileged(folder: Path) -> dict[str, int]:
+    """As whom servers run that refuse to run as root; the folder becomes theirs."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("postgres" if _has_user("postgres") else "nobody")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid}
+
+
 def _has_user(name: str) -> bool:
     try:
         pwd.getpwnam(name)
@@ -129,7 +134,8 @@ def _has_user(name: str) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
