@@ -88,7 +88,7 @@ class LocalSource:
     def latest(self, user: str | None) -> list[Record]:
         """The latest calls, the latest first."""
         latest = self._store.view(lambda totals: list(totals.recent)) if user is None else self._latest_of(user)
-        return latest[::-1]
+        return sorted(latest, key=lambda one: one.started_at, reverse=True)
 
     def _latest_of(self, user: str) -> list[Record]:
         """One user's, from the end of the file, as far back as it takes."""

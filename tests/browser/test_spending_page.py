@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from jupyter_process import wait_for_server
 from ledgers import ROOT
+from pages import expecting
 from server.conftest import ADAS, TOKEN, served
 
 import nbtokens
@@ -55,11 +56,12 @@ def page_url(ledger: Ledger) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/nbtokens/"
 
 
-def opened(browser: Browser, url: str, token: str = TOKEN, theme: str = "light") -> Page:
+def opened(browser: Browser, url: str, token: str = TOKEN, theme: str = "light", width: int = 1200) -> Page:
     """The page as the printed URL opens it, with its figures there."""
     page = browser.new_page(
-        color_scheme="dark" if theme == "dark" else "light", viewport={"width": 1200, "height": 1500}
+        color_scheme="dark" if theme == "dark" else "light", viewport={"width": width, "height": 1500}
     )
+    page.set_default_timeout(60_000)
     page.goto(f"{url}?token={token}")
     page.wait_for_selector("#latest tbody tr")
     return page
@@ -81,21 +83,44 @@ def test_the_figures(theme: str, page_url: str, browser: Browser, artefacts: Pat
     assert all(url.startswith((page_url, "data:")) for url in asked)
     assert errors == []
     sums = nbtokens.history().sums
-    assert page.locator(".tile").first.inner_text().split() == [usd(sums.cost_usd), "cost"]
-    assert "13 unpriced" in page.locator("#models").inner_text().replace("\n", " ")
-    assert page.locator("svg rect").count() == 20
+    assert page.locator(".tile").first.inner_text().split() == ["Cost", usd(sums.cost_usd)]
+    assert "13 calls · 25,480 tokens" in page.locator("#models .row", has_text="nobody-sells-this").inner_text()
+    assert page.locator("#models .row", has_text="nobody-sells-this").locator(".value").inner_text() == "unpriced"
+    assert page.locator("svg .bar:has(.piece)").count() == 20
     names = page.locator("#notebooks .name").all_inner_texts()
     assert sorted(names) == sorted(["analysis.ipynb", HOSTILE])
     assert page.title() == "LLM spending - nbtokens"
     assert page.locator("#latest tbody tr").count() == 10
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert background == ("rgb(20, 23, 28)" if theme == "dark" else "rgb(246, 247, 249)")
+    assert background == ("rgb(18, 21, 26)" if theme == "dark" else "rgb(245, 246, 249)")
     page.screenshot(path=artefacts / f"spending-{theme}.png", full_page=True)
+
+
+# Of each text on the page that is less than 4.5 : 1 against what is behind it: the ratio, and the text.
+_FAINT: Final = """() => {
+  const parse = color => color.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(one => one / 255)
+    .map(one => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4)
+    .reduce((sum, one, n) => sum + one * [.2126, .7152, .0722][n], 0);
+  const behind = element => {
+    for (; element; element = element.parentElement) {
+      const color = parse(getComputedStyle(element).backgroundColor);
+      if (color[3] !== 0) return color;
+    }
+  };
+  const texts = [...document.querySelectorAll("body *")].filter(element => element.checkVisibility() &&
+    [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
+  return texts.map(element => {
+    const style = getComputedStyle(element);
+    const one = light(parse(element.tagName === "text" ? style.fill : style.color)), other = light(behind(element));
+    return [(Math.max(one, other) + .05) / (Math.min(one, other) + .05), element.textContent];
+  }).filter(([ratio]) => !(ratio >= 4.5));
+}"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_budgets(theme: str, page_url: str, browser: Browser, artefacts: Path) -> None:
-    """Limits of money and tokens are bars: below, near and beyond; without any there is no such part."""
+    """Limits of money and tokens are bars: below, near and beyond, in words too; without any there is no such part."""
     page = opened(browser, page_url, theme=theme)
     assert not page.locator("#budgets").is_visible()
     with nbtokens.budget(1000, per="day"), nbtokens.budget("0.01", per="month"), nbtokens.budget(tokens=90_000):
@@ -103,31 +128,74 @@ def test_budgets(theme: str, page_url: str, browser: Browser, artefacts: Path) -
         rows = page.locator("#budgets .row")
         texts = [text.replace("\n", " ") for text in rows.all_inner_texts()]
         assert any("% of $1,000.00 per day" in text for text in texts)
-        assert any("86 % of 90,000 tokens per session" in text for text in texts)
+        assert any("86 % of 90,000 tokens per session, nearly used up" in text for text in texts)
+        assert any("per month, used up" in text for text in texts)
         kinds = {row.locator(".track").get_attribute("class") for row in rows.all()}
         assert kinds == {"track", "track near", "track over"}
+        page.locator("summary").click()
+        assert page.evaluate(_FAINT) == []
         page.screenshot(path=artefacts / f"spending-budgets-{theme}.png", full_page=True)
-        narrow = browser.new_page(viewport={"width": 400, "height": 900})
-        narrow.goto(f"{page_url}?token={TOKEN}")
+        narrow = opened(browser, page_url, theme=theme, width=360)
         narrow.wait_for_selector("#budgets .row")
-        assert narrow.evaluate("document.documentElement.scrollWidth") <= 400
+        assert narrow.evaluate("document.documentElement.scrollWidth") <= 360
+        narrow.screenshot(path=artefacts / f"spending-narrow-{theme}.png", full_page=True)
     page.wait_for_selector("#budgets", state="hidden")
 
 
 def test_live(page_url: str, browser: Browser) -> None:
-    """A call that is made while the page is open appears in it, and counts."""
+    """A call that is made while the page is open appears in it, and counts; it stands out, unless motion disturbs."""
     page = opened(browser, page_url)
+    page.emulate_media(reduced_motion="reduce")
     nbtokens.record(model="just-now", input_tokens=1, cost_usd="1000", user="eve")
     page.wait_for_selector("#latest tbody tr:first-child >> text=just-now")
     assert page.locator("#users .name").first.inner_text() == "eve"
+    assert page.locator("#latest tr.new").count() == 1
+    assert page.evaluate("getComputedStyle(document.querySelector('tr.new')).animationName") == "none"
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate("getComputedStyle(document.querySelector('tr.new')).animationName") == "come"
 
 
-def test_another_period(page_url: str, browser: Browser) -> None:
-    """One day has fewer calls than thirty."""
+def test_periods_and_measures(page_url: str, browser: Browser) -> None:
+    """By keyboard: another period, tokens in place of money; the address keeps both. Many days are put into weeks."""
     page = opened(browser, page_url)
-    page.select_option("#days", "7")
-    page.locator("svg rect").nth(7).wait_for(state="detached")
-    assert page.locator("svg rect").count() == 7
+    page.locator("#days input:checked").focus()
+    page.keyboard.press("ArrowLeft")
+    expecting()(page.locator("svg .bar")).to_have_count(7)
+    page.locator("#measure input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#users .value").first.inner_text().replace(",", "").isdecimal()
+    assert page.url == f"{page_url}#days=7&by=tokens"
+    page.reload()
+    page.wait_for_selector("#latest tbody tr")
+    assert page.locator("svg .bar").count() == 7
+    assert page.locator("#measure input:checked").input_value() == "tokens"
+    page.get_by_text("Year").click()
+    expecting()(page.locator("svg .bar")).to_have_count(53)
+    assert page.locator("#by-day h2").inner_text() == "By week UTC"
+    page.locator("svg .bar").last.hover()
+    sums = nbtokens.history().sums
+    tip = page.locator(".tip").inner_text().split("\n")
+    assert 0 < int(tip[1].replace(",", "")) < sums.total_tokens
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    days = page.locator("#days-table tbody tr")
+    assert sum(int(text) for text in days.locator("td:nth-child(2)").all_inner_texts()) == sums.calls
+
+
+def test_many_names(page_url: str, browser: Browser) -> None:
+    """A long list shows its beginning; the rest comes at the press of a key, and stays while the page is refreshed."""
+    for n in range(50):
+        nbtokens.record(model="m", input_tokens=1, cost_usd=f"0.{n:03}", user=f"{'very-' * 40}{n:02}", cell="c")
+    page = opened(browser, page_url)
+    assert page.locator("#users .row").count() == 6
+    page.locator("#users button").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#users .row").count() == 50
+    assert page.evaluate("document.activeElement.textContent") == "Show fewer"
+    nbtokens.record(model="just-now", input_tokens=1, user="ada")
+    page.wait_for_selector("#latest tbody tr:first-child >> text=just-now")
+    assert page.locator("#users .row").count() == 50
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
 
 
 def test_ones_own_page(page_url: str, browser: Browser) -> None:
@@ -136,13 +204,40 @@ def test_ones_own_page(page_url: str, browser: Browser) -> None:
     assert page.locator("#users .name").all_inner_texts() == ["ada"]
 
 
-def test_the_server_goes_away(ledger: Ledger, browser: Browser) -> None:
-    """The page keeps its figures, and says that they are not up to date."""
-    nbtokens.record(model="m", input_tokens=1)
+def test_little_to_show(ledger: Ledger, browser: Browser) -> None:
+    """Without a call the page says how one comes in; without a price it shows tokens, unless money is chosen."""
     with served(alone.application(answers_of(load_config()), {TOKEN: Caller(None, sees_all=True)})) as port:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/nbtokens/?token={TOKEN}")
+        page.get_by_text("%load_ext nbtokens").wait_for()
+        assert not page.locator("svg").is_visible()
+        assert page.locator(".tile b").all_inner_texts() == ["$0.00", "0", "0", "0"]
+        nbtokens.record(model="nobody-sells-this", input_tokens=7, output_tokens=1)
+        page.locator("#models .row").wait_for()
+        assert page.locator(".tile b").all_inner_texts() == ["unpriced", "1", "7", "1", "1"]
+        assert page.locator("#models .value").inner_text() == "8"
+        page.locator("#measure").get_by_text("Cost").click()
+        assert page.locator("#models .value").inner_text() == "unpriced"
+
+
+def test_the_server_goes_away(ledger: Ledger, browser: Browser) -> None:
+    """The page keeps its figures and says since when they are old, and why; when all is well again it is live again."""
+    nbtokens.record(model="m", input_tokens=1)
+    callers = {TOKEN: Caller(None, sees_all=True)}
+    with served(alone.application(answers_of(load_config()), callers)) as port:
         page = opened(browser, f"http://127.0.0.1:{port}/nbtokens/")
-    page.wait_for_selector("#state.bad")
-    assert page.locator("#latest tbody tr").count() == 1
+        assert page.locator("#state").inner_text() == "live"
+        page.context.set_offline(offline=True)
+        page.get_by_text("The server does not answer.").wait_for()
+        page.context.set_offline(offline=False)
+        page.locator("#notice").wait_for(state="hidden")
+        callers[ADAS] = callers.pop(TOKEN)
+        page.get_by_text("each start prints another one. In JupyterLab").wait_for()
+        assert page.locator("#state").inner_text() == "no access"
+        assert page.locator("#latest tbody tr").count() == 1
+        callers[TOKEN] = callers[ADAS]
+        page.locator("#notice").wait_for(state="hidden")
+    page.get_by_text("The server does not answer.").wait_for()
 
 
 def test_no_token(page_url: str, browser: Browser) -> None:
@@ -151,7 +246,8 @@ def test_no_token(page_url: str, browser: Browser) -> None:
     answer = page.goto(page_url)
     assert answer is not None
     assert answer.status == 401
-    assert "nbtokens serve" in page.inner_text("body")
+    page.get_by_text("Open the URL that nbtokens serve has printed").wait_for()
+    assert not page.locator("main").is_visible()
 
 
 @pytest.fixture
@@ -191,9 +287,9 @@ def test_in_jupyterlab(lab_url: tuple[str, str], browser: Browser, artefacts: Pa
     page.goto(f"{url}lab?token={token}")
     page.goto(f"{url}nbtokens/")
     page.wait_for_selector("#latest tbody tr >> text=in-lab")
-    assert page.locator(".tile").first.inner_text().split() == ["$0.5000", "cost"]
+    assert page.locator(".tile").first.inner_text().split() == ["Cost", "$0.5000"]
     nbtokens.record(model="a-moment-later", input_tokens=10, cost_usd="0.5")
     page.wait_for_selector("#latest tbody tr >> text=a-moment-later")
-    assert page.locator("#state").inner_text() == "up to date"
+    assert page.locator("#state").inner_text() == "live"
     assert [one for one in errors if "/nbtokens/" in one] == []
     page.screenshot(path=artefacts / "spending-in-lab.png", full_page=True)

@@ -1,73 +1,91 @@
 // The page of what a team spends. It asks `overview` every few seconds; unchanged answers cost a 304.
-"use strict";
+import { colourOf, showDays } from "./chart.js";
+import { brief, count, find, longDay, make, MEASURES, usd } from "./parts.js";
 
 const EVERY_MS = 3000;
-const MOST_ROWS = 8;
-const DAY_MS = 86400000;
-const find = (id) => document.getElementById(id);
+const PATIENCE_MS = 120000;
+const MOST_ROWS = 6;
+const open = new Set();  // the lists that are shown to their ends
+let shown = null;  // the answer that is on the page, for how many days, and its ETag
+let measure = null;  // what was chosen
+let seen = new Set();  // the calls that are on the page
 
-/** An element with a class, a text, and children. Text only: names come from anybody's notebooks. */
-function make(tag, className, text, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  element.append(...children);
-  return element;
+const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+
+function tile(value, what, more, exact) {
+  const figure = make("b", "", value);
+  if (exact) figure.title = exact;
+  return make("div", "tile", undefined, make("span", "what", what), figure, make("span", "more", more ?? ""));
 }
 
-function draw(tag, attributes, text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  return element;
+/** How this compares with as many days before. */
+function change(now, before, days) {
+  if (!before || now === null) return "";
+  const percent = Math.round(100 * (now - before) / before);
+  const than = days === 1 ? "the day before" : `the ${days} days before`;
+  if (percent > 999) return `${usd(before)} in ${than}`;
+  const sign = percent > 0 ? "▲" : percent < 0 ? "▼" : "=";
+  return `${sign} ${Math.abs(percent)} % against ${than} (${usd(before)})`;
 }
 
-const count = (number) => (number === null ? "" : number.toLocaleString("en-US"));
-
-/** Money as everywhere in nbtokens; null is a price that is not known, never $0. */
-function usd(amount) {
-  if (amount === null) return "unpriced";
-  if (!amount) return "$0.00";
-  if (amount >= 9.99995) return "$" + amount.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  if (amount >= 0.001) return "$" + amount.toFixed(4);
-  return "$" + amount.toFixed(Math.min(20, 1 - Math.floor(Math.log10(amount))));
-}
-
-function tile(value, what) {
-  return make("div", "tile", undefined, make("b", "", value), make("span", "", what));
-}
-
-function showTotals(totals) {
+function showTotals({ totals, totals_before: before, first_day: first, last_day: last }) {
+  const days = Math.round((Date.parse(last) - Date.parse(first)) / 86400000) + 1;
+  const failed = `${count(totals.failed_calls)} failed (${(100 * totals.failed_calls / totals.total_operations).toFixed(1)} %)`;
   const tiles = [
-    tile(usd(totals.total_cost_usd), "cost"),
-    tile(count(totals.total_operations), "calls"),
-    tile(count(totals.total_input_tokens), "input tokens"),
-    tile(count(totals.total_output_tokens), "output tokens"),
-    tile(count(totals.failed_calls), "failed calls"),
+    tile(usd(totals.total_cost_usd), "Cost", change(totals.total_cost_usd, before.total_cost_usd, days)),
+    tile(brief(totals.total_operations), "Calls", totals.failed_calls ? failed : "none failed"),
+    tile(brief(totals.total_input_tokens), "Input tokens", "", count(totals.total_input_tokens)),
+    tile(brief(totals.total_output_tokens), "Output tokens", "", count(totals.total_output_tokens)),
   ];
-  if (totals.unpriced_calls) tiles.push(tile(count(totals.unpriced_calls), "unpriced calls, in no cost"));
+  if (totals.unpriced_calls) tiles.push(tile(brief(totals.unpriced_calls), "Unpriced calls", "in no sum of money"));
   find("totals").replaceChildren(...tiles);
+  find("range").textContent = first === last ? longDay(first) : `${longDay(first)} to ${longDay(last)}`;
 }
 
-function bar(share, state = "") {
+function bar(share, state = "", colour = "") {
   const fill = make("i");
   fill.style.width = Math.min(100, 100 * share).toFixed(2) + "%";
+  if (colour) fill.style.background = colour;
   return make("div", `track ${state}`.trim(), undefined, fill);
 }
 
-function showGroups(id, groups, none) {
-  const most = Math.max(...groups.map((one) => one.total_cost_usd ?? 0), 0);
-  const rows = groups.slice(0, MOST_ROWS).map((one) => {
-    const name = make("span", one.name === null ? "name none" : "name", one.name ?? none);
-    name.title = name.textContent;
-    const unpriced = one.unpriced_calls ? `, ${count(one.unpriced_calls)} unpriced` : "";
-    const more = `${count(one.operation_count)} calls, ${count(one.total_tokens)} tokens${unpriced}`;
-    return make("div", "row", undefined, name, make("span", "cost", usd(one.total_cost_usd)),
-      bar(most ? (one.total_cost_usd ?? 0) / most : 0), make("span", "more", more));
+function row(name, value, share, more, state, colour, brieflyNamed = name) {
+  const label = make("span", "name", brieflyNamed);
+  label.title = name;
+  return make("div", "row", undefined, label, make("span", "value", value), bar(share, state, colour), make("span", "more", more));
+}
+
+function showGroups(id, groups, none, by, colour = () => "") {
+  const { of, write } = MEASURES[by];
+  const amount = (one) => of(one) ?? 0;
+  const ordered = by === "cost" ? groups : [...groups].sort((a, b) => amount(b) - amount(a));
+  const most = Math.max(...groups.map(amount), 0);
+  const items = ordered.slice(0, open.has(id) ? undefined : MOST_ROWS).map((one) => {
+    const parts = [`${count(one.operation_count)} ${one.operation_count === 1 ? "call" : "calls"}`, `${brief(one.total_tokens)} tokens`];
+    if (by !== "cost") parts.push(usd(one.total_cost_usd));
+    if (one.failed_calls) parts.push(`${count(one.failed_calls)} failed`);
+    if (one.unpriced_calls && one.total_cost_usd !== null) parts.push(`${count(one.unpriced_calls)} unpriced`);
+    const name = one.name ?? none;
+    const briefly = id === "cells" ? name.split("/").pop() : name;  // the folders would leave no room for the cell
+    const item = row(name, write(of(one)), most ? amount(one) / most : 0, parts.join(" · "), "", colour(one.name), briefly);
+    if (one.name === null) item.classList.add("none");
+    return item;
   });
-  if (!rows.length) rows.push(make("div", "none", "No calls in this period."));
-  if (groups.length > MOST_ROWS) rows.push(make("div", "none", `and ${groups.length - MOST_ROWS} more`));
-  find(id).replaceChildren(...rows);
+  const list = make("div", open.has(id) ? "rows all" : "rows", undefined, ...items);
+  if (open.has(id)) list.tabIndex = 0;  // it scrolls
+  const scrolled = find(id).querySelector(".all")?.scrollTop ?? 0;
+  find(id).replaceChildren(list);
+  list.scrollTop = scrolled;
+  if (!items.length) list.append(make("p", "none", "None in these days."));
+  if (groups.length <= MOST_ROWS) return;
+  const button = make("button", "", open.has(id) ? "Show fewer" : `Show ${groups.length - MOST_ROWS} more`);
+  button.setAttribute("aria-expanded", open.has(id));
+  button.addEventListener("click", () => {
+    if (!open.delete(id)) open.add(id);
+    show();
+    find(id).querySelector("button").focus();
+  });
+  find(id).append(button);
 }
 
 /** Money or tokens of a limit: what is spent, how much there is, and the share. Nothing is over a limit of nothing. */
@@ -77,84 +95,138 @@ function showBudgets(budgets) {
     .map(([write, spent, limit]) => {
       const share = limit ? (spent ?? 0) / limit : 1;
       const state = share >= 1 ? "over" : share >= one.warn_at ? "near" : "";
-      const name = make("span", "name", one.name);
-      name.title = one.name;
-      const percent = `${Math.floor(100 * share)} % of ${write(limit)}${write === count ? " tokens" : ""} per ${one.period}`;
-      return make("div", "row", undefined, name, make("span", "cost", write(spent)), bar(share, state),
-        make("span", "more", state === "over" ? `${percent}, used up` : percent));
+      const percent = `${count(Math.floor(100 * share))} % of ${write(limit)}${write === count ? " tokens" : ""} per ${one.period}`;
+      const more = state === "over" ? `${percent}, used up` : state === "near" ? `${percent}, nearly used up` : percent;
+      return row(one.name, write(spent), share, more, state);
     }));
   find("budgets").hidden = !rows.length;
   find("budgets").querySelector(".rows").replaceChildren(...rows);
 }
 
-function showDays(overview) {
-  const [first, last] = [Date.parse(overview.first_day), Date.parse(overview.last_day)];
-  const number = Math.round((last - first) / DAY_MS) + 1;
-  const most = Math.max(...overview.daily_usage.map((day) => day.total_cost_usd ?? 0), 0);
-  const [width, height, base] = [Math.max(find("days-chart").clientWidth, 200), 190, 168];
-  const step = width / number;
-  const chart = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-  chart.append(draw("title", {}, `Cost by day, at most ${usd(most)}`));
-  chart.append(draw("line", { x1: 0, x2: width, y1: 22, y2: 22 }), draw("line", { x1: 0, x2: width, y1: base, y2: base }));
-  for (const day of overview.daily_usage) {
-    const tall = most ? (base - 22) * (day.total_cost_usd ?? 0) / most : 0;
-    const x = Math.round((Date.parse(day.usage_date) - first) / DAY_MS) * step;
-    const wide = Math.min(step * 0.8, 120);
-    const one = draw("rect", { x: x + (step - wide) / 2, width: wide, y: base - Math.max(tall, 2), height: Math.max(tall, 2), rx: 2 });
-    one.append(draw("title", {}, `${day.usage_date}: ${usd(day.total_cost_usd)}, ${count(day.operation_count)} calls`));
-    chart.append(one);
-  }
-  chart.append(draw("text", { x: 0, y: 186 }, overview.first_day), draw("text", { x: width, y: 186, "text-anchor": "end" }, overview.last_day));
-  chart.append(draw("text", { x: 0, y: 16 }, most ? usd(most) : ""));
-  find("days-chart").replaceChildren(chart);
+function cells(kind, texts, className = "") {
+  return texts.map((text) => {
+    const cell = make(kind, className, text);
+    if (!className) cell.title = text;
+    return cell;
+  });
 }
 
-function showLatest(calls) {
-  find("latest").tBodies[0].replaceChildren(...calls.map((call) => {
-    const row = make("tr", call.status === "error" ? "error" : "");
-    const cells = [new Date(call.started_at).toLocaleString("sv-SE"), call.user ?? "", call.operation ?? call.call_type ?? "", call.model ?? ""];
-    const numbers = [count(call.input_tokens), count(call.output_tokens), call.duration_s === null ? "" : call.duration_s.toFixed(1), usd(call.cost_usd)];
-    row.append(...cells.map((text) => make("td", "", text)), ...numbers.map((text) => make("td", "n", text)));
-    return row;
+function showTable(days) {
+  find("days-table").tBodies[0].replaceChildren(...[...days].reverse().map((day) => {
+    const name = make("th", "", day.usage_date);
+    name.scope = "row";
+    const figures = [day.operation_count, day.failed_calls, day.unpriced_calls, day.total_input_tokens, day.total_output_tokens];
+    return make("tr", "", undefined, name, ...cells("td", [...figures.map(count), usd(day.total_cost_usd)], "n"));
   }));
 }
 
-function show(overview) {
-  showTotals(overview.totals);
+function showLatest(calls) {
+  const today = new Date().toDateString();
+  const known = new Set(calls.map((call) => call.id));
+  find("latest").tBodies[0].replaceChildren(...calls.map((call) => {
+    const at = new Date(call.started_at);
+    const time = at.toLocaleTimeString("en-GB");
+    const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+    const line = make("tr", seen.size && !seen.has(call.id) ? "new" : "");
+    const texts = [at.toDateString() === today ? time : `${day} ${time}`, call.user ?? "", call.notebook ?? "", call.operation ?? call.call_type ?? "", call.model ?? ""];
+    const failed = call.status === "error";
+    const cost = failed && call.cost_usd === null ? "" : usd(call.cost_usd);
+    const seconds = call.duration_s === null ? "" : call.duration_s.toFixed(1);
+    line.append(...cells("td", texts), ...cells("td", [count(call.input_tokens), count(call.output_tokens), seconds, cost], "n"));
+    if (failed) line.children[3].append(make("span", "failed", "failed"));
+    return line;
+  }));
+  find("live").hidden = !calls.length;
+  seen = known;
+}
+
+/** Show what is known. Where nothing has a price, money says nothing, and tokens are shown. */
+function show() {
+  const { overview } = shown;
+  const by = measure ?? (overview.totals.total_cost_usd ? "cost" : "tokens");
+  document.querySelector(`input[name=measure][value=${by}]`).checked = true;
+  const anything = overview.totals.total_operations > 0;
+  document.querySelector("main").hidden = document.querySelector("footer").hidden = false;
+  find("empty").hidden = anything;
+  for (const part of document.querySelectorAll(".with-calls")) part.hidden = !anything;
+  showTotals(overview);
   showBudgets(overview.budgets);
-  showDays(overview);
-  showGroups("models", overview.models, "(no model)");
-  showGroups("operations", overview.operations, "(no operation)");
-  showGroups("users", overview.users, "(no user)");
-  showGroups("notebooks", overview.notebooks, "(no notebook)");
-  showGroups("cells", overview.cells, "(no cell)");
+  if (anything) {
+    showDays(overview, by);
+    showTable(overview.daily_usage);
+    showGroups("models", overview.models, "(no model)", by, colourOf);
+    showGroups("operations", overview.operations, "(no operation)", by);
+    showGroups("users", overview.users, "(no user)", by);
+    showGroups("notebooks", overview.notebooks, "(no notebook)", by);
+    showGroups("cells", overview.cells, "(no cell)", by);
+  }
   showLatest(overview.latest);
 }
 
-let known = null;
+/** A word beside the title, and a sentence below it where something is wrong. Said once, not every few seconds. */
+function say(state, word, sentence = "") {
+  find("state").className = state;
+  if (find("state").textContent !== word) find("state").textContent = word;
+  if (find("notice").textContent !== sentence) find("notice").textContent = sentence;
+  find("notice").hidden = !sentence;
+}
 
-async function refresh() {
-  const state = find("state");
-  const days = find("days").value;
-  try {
-    const headers = known?.days === days ? { "If-None-Match": known.etag } : {};
-    const answer = await fetch(`overview?days=${days}&no_track_activity=1`, { headers, cache: "no-store" });
-    if (answer.status !== 304) {
-      const body = await answer.json();
-      if (!answer.ok) throw new Error(body.message);
-      if (days !== find("days").value) return;
-      known = { days, etag: answer.headers.get("ETag"), body };
-      show(body);
-    }
-    state.className = "";
-    state.textContent = "up to date";
-  } catch (error) {
-    state.className = "bad";
-    state.textContent = `Not up to date: ${error.message}`;
+function complain(status, message) {
+  const since = shown ? ` The figures are of ${shown.at.toLocaleTimeString("en-GB")}.` : "";
+  if (status === 401) {
+    say("bad", "no access", `The server does not know you, or no longer. Open the URL that nbtokens serve has printed; each start prints another one. In JupyterLab, log in again and reload this page.${since}`);
+  } else if (status) {
+    say("bad", "not up to date", `${message}${since}`);
+  } else {
+    say("bad", "no answer", `The server does not answer. This page goes on asking.${since}`);
   }
 }
 
-find("days").addEventListener("change", refresh);
-addEventListener("resize", () => known && showDays(known.body));
-refresh();
-setInterval(() => document.hidden || refresh(), EVERY_MS);
+async function refresh() {
+  const days = chosen("days");
+  const headers = shown?.days === days ? { "If-None-Match": shown.etag } : {};
+  let answer, overview;
+  try {
+    answer = await fetch(`overview?days=${days}&no_track_activity=1`, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.status !== 304) overview = await answer.json();
+  } catch {
+    return complain(0);
+  }
+  if (days !== chosen("days")) return;  // another answer is on its way
+  if (answer.status !== 304 && !answer.ok) return complain(answer.status, overview.message);
+  if (overview) {
+    shown = { days, etag: answer.headers.get("ETag"), overview };
+    show();
+  }
+  shown.at = new Date();
+  say("", "live");
+}
+
+function remember() {
+  history.replaceState(null, "", `#days=${chosen("days")}${measure ? `&by=${measure}` : ""}`);
+}
+
+const wanted = new URLSearchParams(location.hash.slice(1));
+for (const input of document.querySelectorAll("input")) {
+  if (input.value === wanted.get("days") || input.value === wanted.get("by")) input.checked = true;
+}
+measure = wanted.get("by") in MEASURES ? wanted.get("by") : null;
+
+find("days").addEventListener("change", () => {
+  remember();
+  say("busy", "loading");
+  refresh();
+});
+find("measure").addEventListener("change", () => {
+  measure = chosen("measure");
+  remember();
+  show();
+});
+addEventListener("resize", () => shown && show());
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+
+async function goOn() {
+  if (!document.hidden) await refresh();
+  setTimeout(goOn, EVERY_MS);
+}
+goOn();
