@@ -96,7 +96,7 @@ class Day(NamedTuple):
     """The speeds of a model on one day.
 
     Attributes:
-        line: speed by hour of the day.
+        line: speed by hour of the day; None also where it falls by less than what is told of.
         first: the hour of the first call.
         last: the hour of the last one.
     """
@@ -105,6 +105,14 @@ class Day(NamedTuple):
     line: Fit | None
     first: float
     last: float
+
+
+def fall_of(intercept: float, slope: float, first: float, last: float) -> float:
+    """By which share of its beginning a line falls, from the first hour to the last."""
+    if slope >= 0:
+        return 0.0
+    start = intercept + slope * first
+    return -slope * (last - first) / start if start > 0 else 1.0
 
 
 class Speeds(NamedTuple):

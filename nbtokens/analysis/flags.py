@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.amounts import seconds, usd
+from nbtokens.analysis.findings import fall_of
 from nbtokens.analysis.flag import KINDS, Flag
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def _fall_in_a_day(days: Sequence[Day], limits: Thresholds) -> tuple[str, float,
     for day, line, first, last in days:
         if line is None or line.slopes[0].value >= 0 or line.slopes[0].p >= _SIGNIFICANT / len(days):
             continue
-        start = line.intercept.value + line.slopes[0].value * first
-        drop = -line.slopes[0].value * (last - first) / start if start > 0 else 1.0
+        drop = fall_of(line.intercept.value, line.slopes[0].value, first, last)
         if drop >= limits.fall_in_a_day:
             fallen.append((drop, day))
     return None if not fallen else (max(fallen)[1], max(fallen)[0], len(fallen))

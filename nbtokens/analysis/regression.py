@@ -99,7 +99,7 @@ def fit(measure: Sequence[float] | Floats, *others: Sequence[float] | Floats) ->
     means = points.mean(axis=1)
     rest = points - means[:, None]
     products = Products(count, tuple(means.tolist()), tuple(map(tuple, (rest @ rest.T).tolist())))
-    plane = _Plane.through(products)
+    plane = Plane.through(products)
     if plane is None:
         return None
     errors = rest[0] - plane.slopes @ rest[1:]
@@ -110,13 +110,7 @@ def fit(measure: Sequence[float] | Floats, *others: Sequence[float] | Floats) ->
     return plane.fit(Errors(float((errors**2).sum()), weighted))
 
 
-def fit_of(products: Products, errors: Errors) -> Fit | None:
-    """The same fit from sums that were added up elsewhere."""
-    plane = _Plane.through(products)
-    return None if plane is None else plane.fit(errors)
-
-
-class _Plane(NamedTuple):
+class Plane(NamedTuple):
     """The plane of least squares: its slopes, and the inverse of the products of the others."""
 
     of: Products
@@ -125,7 +119,7 @@ class _Plane(NamedTuple):
     collinear: float
 
     @classmethod
-    def through(cls, of: Products) -> _Plane | None:
+    def through(cls, of: Products) -> Plane | None:
         """None where there are too few points, or one of the others has no spread of its own."""
         import numpy as np  # noqa: PLC0415 - only where there is something to fit
 
@@ -143,6 +137,12 @@ class _Plane(NamedTuple):
         collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max()))
         return cls(of, inverse / scale @ products[1:, 0], inverse / scale, collinear)
 
+    @property
+    def intercept(self) -> float:
+        """The measure where all the others are 0."""
+        means = self.of.means
+        return means[0] - sum(float(slope) * mean for slope, mean in zip(self.slopes, means[1:], strict=True))
+
     def fit(self, errors: Errors) -> Fit:
         """The fit, its certainty from the errors."""
         import numpy as np  # noqa: PLC0415 - the same
@@ -154,7 +154,7 @@ class _Plane(NamedTuple):
         pulls[0] = 1 / count, *(-centre @ self.inverse)
         pulls[1:, 1:] = self.inverse
         variances = np.einsum("ij,jk,ik->i", pulls, np.array(errors.weighted), pulls)
-        values = (means[0] - self.slopes @ centre, *self.slopes)
+        values = (self.intercept, *self.slopes)
         reach = quantile((1 + CONFIDENCE) / 2, free)
         effects = [
             _effect(float(value), sqrt(max(variance, 0.0)), reach, free)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from nbtokens.errors import ConfigError
+from nbtokens.team.regr import AGGREGATES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -117,6 +118,8 @@ def _sqlite(where: URL, root: Path, *, writing: bool) -> Engine:
     def connected(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's
         connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
         connection.execute("PRAGMA journal_mode=WAL")
+        for name, aggregate in AGGREGATES.items():
+            connection.create_aggregate(name, 2, aggregate)
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Float, Integer, and_, case, cast, func, or_, select
+from sqlalchemy import BigInteger, Float, Integer, Text, and_, case, cast, func, or_, select
 
 from nbtokens.analysis.findings import (
     LEAST_FOR_P99,
@@ -17,29 +17,33 @@ from nbtokens.analysis.findings import (
     Beyond,
     Calls,
     Day,
-    Failures,
     Findings,
     Kind,
     Speeds,
+    fall_of,
 )
 from nbtokens.analysis.seen import FIELDS, Seen
 from nbtokens.analysis.validation import CUT_OFF
+from nbtokens.team.columns import DOUBLE
 from nbtokens.team.fitting import can_be_squared, fits
-from nbtokens.team.grouping import DAY_IN_MICROSECONDS, HOUR_IN_MICROSECONDS, day_of, microseconds
+from nbtokens.team.given import given, same
+from nbtokens.team.grouping import DAY_IN_MICROSECONDS, HOUR_IN_MICROSECONDS, microseconds
+from nbtokens.team.ranking import Asked, counted, percentiles
 from nbtokens.team.selected import blocks, selected
 from nbtokens.team.tables import token_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from sqlalchemy import ColumnElement, Connection, Subquery
 
-    from sqlalchemy import CTE, ColumnElement, Connection
-
+    from nbtokens.analysis.regression import Plane
+    from nbtokens.team.ranking import Key
     from nbtokens.thresholds import Thresholds
 
 _row: Final = token_usage.c
 _MODEL: Final = func.coalesce(func.nullif(_row.model, ""), func.nullif(_row.request_model, ""), NO_MODEL).label("model")
 _KIND: Final = (_MODEL, _row.operation, _row.call_type)
-_is_ok: Final[ColumnElement[bool]] = func.coalesce(_row.status, "") == "ok"
+_succeeded: Final = _row.status == "ok"  # of which PostgreSQL knows how many there are, and so counts without sorting
+_is_ok: Final[ColumnElement[bool]] = func.coalesce(_succeeded, False)
 _is_limited: Final[ColumnElement[bool]] = _row.http_status == TOO_MANY_REQUESTS
 
 
@@ -50,28 +54,20 @@ def findings(connection: Connection, condition: ColumnElement[bool], limits: Thr
     seen = Seen(limits)
     for rollups in blocks(connection, selected(FIELDS).where(condition, _row.kind == "rollup")):
         seen.look(rollups)
-    speeds = _speeds(connection, calls)
-    least = max(limits.least_calls, 1)
-    for kind, _, [p50] in _percentiles(connection, speeds, ("model", "operation", "call_type"), (0.5,), least):
-        kinds[Kind(*kind)].median_speed = p50
+    of_models = _look_at_speeds(connection, calls, kinds, limits)
     for measure in MEASURES:
         _look_beyond(connection, calls, measure, kinds, limits)
-    days = defaultdict(list)
-    for (day, model), _, line, first, last in fits(connection, speeds, ("day", "model"), ("hour",), limits.least_calls):
-        days[model].append(Day(str(day), line, first, last))
-    of_models = {
-        model: Speeds(count, p50, p95, days[model])
-        for (model,), count, [p50, p95] in _percentiles(connection, speeds, ("model",), (0.5, 0.95), least)
-    }
     return Findings(sum(one.ok + one.failed for one in kinds.values()), kinds, of_models, seen.findings().summed)
 
 
 def _kinds(connection: Connection, calls: ColumnElement[bool], limits: Thresholds) -> dict[Kind, Calls]:
+    """What is counted and added up of each kind, in the order in which they began."""
     cut = and_(_is_ok, _is_cut(limits.near_limit))
+    error = case((~_is_ok, func.coalesce(func.nullif(_row.error, ""), "error"))).label("error")
     query = (
         select(
             *_KIND,
-            _count(_is_ok),
+            error,
             func.count(),
             _count(cut),
             func.sum(case((cut, _row.cost_usd))),
@@ -83,20 +79,29 @@ def _kinds(connection: Connection, calls: ColumnElement[bool], limits: Threshold
             func.max(case((_is_limited, _row.retry_after_s))),
         )
         .where(calls)
-        .group_by(*_KIND)
-        .order_by(func.min(_row.started_at), func.min(_row.id))
+        .group_by(*_KIND, error)
+        .order_by(func.min(_row.started_at), *_KIND, error)
     )
-    found = {}
-    for *kind, ok, count, of_cut, cost_of_cut, retries, cost, lost, limited, waited, longest in connection.execute(
+    found: dict[Kind, Calls] = {}
+    for *kind, name, count, of_cut, cost_of_cut, retries, cost, lost, limited, waited, longest in connection.execute(
         query
     ):
-        failures = Failures(cost=cost or Decimal(0), seconds=lost or 0.0, limited=limited)
-        failures.waited, failures.longest_wait = waited, longest
-        found[Kind(*kind)] = Calls(ok, count - ok, of_cut, cost_of_cut or Decimal(0), retries, failures)
-    error = func.coalesce(func.nullif(_row.error, ""), "error").label("what")
-    errors = select(*_KIND, error, func.count()).where(calls, ~_is_ok).group_by(*_KIND, error)
-    for *kind, name, number in connection.execute(errors.order_by(func.min(_row.started_at), func.min(_row.id))):
-        found[Kind(*kind)].failures.errors[name] = number
+        of = found.setdefault(Kind(*kind), Calls())
+        failures = of.failures
+        if name is None:
+            of.ok += count
+        else:
+            of.failed += count
+            failures.errors[name] = count
+        of.cut += of_cut
+        of.cost_of_cut += cost_of_cut or 0
+        of.retries += retries
+        failures.cost += cost or 0
+        failures.seconds += lost or 0.0
+        failures.limited += limited
+        if waited is not None:
+            failures.waited = (failures.waited or 0.0) + waited
+            failures.longest_wait = max(failures.longest_wait or 0.0, longest)
     return found
 
 
@@ -111,76 +116,85 @@ def _is_cut(near_limit: float) -> ColumnElement[bool]:
     return func.coalesce(or_(func.coalesce(_row.finish_reason, "").in_(CUT_OFF), reached), False)
 
 
-def _speeds(connection: Connection, calls: ColumnElement[bool]) -> CTE:
+def _look_at_speeds(
+    connection: Connection, calls: ColumnElement[bool], kinds: dict[Kind, Calls], limits: Thresholds
+) -> dict[str, Speeds]:
+    """The median speed of each kind, and the speeds of the models, where enough calls succeeded and were timed."""
+    speeds = _speeds(connection, calls)
+    counts = counted(connection, speeds, Kind._fields)
+    least = max(limits.least_calls, 1)
+    of_models: dict[str, list[Key]] = defaultdict(list)
+    for kind in counts:
+        of_models[kind[0]].append(kind)
+    many = {model: sum(sum(counts[kind].values()) for kind in of) for model, of in of_models.items()}
+    asked: dict[Kind | str, Asked] = {
+        Kind(*kind): Asked([kind], (0.5,)) for kind, of in counts.items() if sum(of.values()) >= least
+    }
+    asked |= {model: Asked(of, (0.5, 0.95)) for model, of in of_models.items() if many[model] >= least}
+    found = percentiles(connection, speeds, Kind._fields, counts, asked)
+    days = defaultdict(list)
+
+    def falls(line: Plane, first: float, last: float) -> bool:
+        return line.slopes[0] < 0 and fall_of(line.intercept, line.slopes[0], first, last) >= limits.fall_in_a_day
+
+    for (day, model), _, line, first, last in fits(
+        connection, speeds, {"day": BigInteger(), "model": Text()}, ("hour",), limits.least_calls, falls
+    ):
+        days[model].append(Day(_date(day), line, first, last))
+    of_model: dict[str, Speeds] = {}
+    for name, values in found.items():
+        if isinstance(name, Kind):
+            kinds[name].median_speed = values[0]
+        else:
+            of_model[name] = Speeds(many[name], values[0], values[1], days[name])
+    return of_model
+
+
+def _speeds(connection: Connection, calls: ColumnElement[bool]) -> Subquery:
     """The speeds of the calls that succeeded and were timed, and when that was."""
-    of_day = microseconds(connection) % DAY_IN_MICROSECONDS
+    at = microseconds(connection)
     speed = cast(_row.output_tokens, Float) / _row.duration_s
-    timed = and_(calls, _is_ok, _row.output_tokens > 0, can_be_squared(_row.duration_s))
-    hour = cast(of_day, Float) / float(HOUR_IN_MICROSECONDS)
-    return (
-        select(*_KIND, speed.label("measure"), day_of(connection).label("day"), hour.label("hour"))
-        .where(timed)
-        .cte("speeds")
-    )
+    timed = and_(calls, _succeeded, _row.output_tokens > 0, can_be_squared(_row.duration_s))
+    hour = cast(at % DAY_IN_MICROSECONDS, Float) / float(HOUR_IN_MICROSECONDS)
+    day = (at // DAY_IN_MICROSECONDS).label("day")
+    return select(*_KIND, speed.label("measure"), day, hour.label("hour")).where(timed).subquery()
 
 
-def _percentiles(
-    connection: Connection, values: CTE, by: Sequence[str], shares: Sequence[float], least: int
-) -> list[tuple[tuple[Any, ...], int, list[float]]]:
-    """Of each group of so many values at least: its key, how many, and those at position share x (n - 1)."""
-    keys = [values.c[name] for name in by]
-    place = func.row_number().over(partition_by=keys, order_by=values.c.measure)
-    many = func.count().over(partition_by=keys)
-    ranked = select(*keys, values.c.measure, place.label("place"), many.label("many")).cte("ranked")
-    wanted = [ranked.c.place == _place_of(share, ranked.c.many) for share in shares]
-    marks = [func.max(case((is_it, ranked.c.measure))) for is_it in wanted]
-    query = select(*(ranked.c[name] for name in by), ranked.c.many, *marks).where(ranked.c.many >= least, or_(*wanted))
-    rows = connection.execute(query.group_by(*(ranked.c[name] for name in by), ranked.c.many))
-    return [(tuple(row[: len(by)]), row[len(by)], list(row[len(by) + 1 :])) for row in rows]
+def _date(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def _look_beyond(
     connection: Connection, calls: ColumnElement[bool], measure: str, kinds: dict[Kind, Calls], limits: Thresholds
 ) -> None:
     """Calls beyond p99 of their kind, and the ids of the largest."""
-    value = cast(_row[MEASURES[measure]], Float).label("value")
-    of = select(*_KIND, _row.id, _row.started_at, value).where(calls, _is_ok, value.is_not(None)).cte("of")
-    keys = [of.c.operation, of.c.model, of.c.call_type]
-    place = (
-        func.row_number()
-        .over(partition_by=keys, order_by=[of.c.value, of.c.started_at.desc(), of.c.id.desc()])
-        .label("place")
+    value = cast(_row[MEASURES[measure]], Float).label("measure")
+    values = select(*_KIND, _row.id, _row.started_at, value).where(calls, _succeeded, value.is_not(None)).subquery()
+    counts = counted(connection, values, Kind._fields)
+    enough = [kind for kind, of in counts.items() if sum(of.values()) >= max(LEAST_FOR_P99, limits.least_calls)]
+    asked = {Kind(*kind): Asked([kind], (0.5, 0.99)) for kind in enough}
+    marks = percentiles(connection, values, Kind._fields, counts, asked)
+    names = list(marks)
+    bounds = given(
+        connection,
+        [(number, p99, limits.outlier * p50, *kind) for number, (kind, (p50, p99)) in enumerate(marks.items())],
+        {"number": Integer(), "p99": DOUBLE, "usual": DOUBLE, **dict.fromkeys(Kind._fields, Text())},
     )
-    ranked = select(of, place, func.count().over(partition_by=keys).label("many")).cte("ranked")
-    keys = [ranked.c.operation, ranked.c.model, ranked.c.call_type]
-    p50, p99 = (
-        func.max(case((ranked.c.place == _place_of(share, ranked.c.many), ranked.c.value)))
-        .over(partition_by=keys)
-        .label(name)
-        for name, share in (("p50", 0.5), ("p99", 0.99))
-    )
-    enough = ranked.c.many >= max(LEAST_FOR_P99, limits.least_calls)
-    marked = select(ranked, p50, p99).where(enough).cte("marked")
-    keys = [marked.c.operation, marked.c.model, marked.c.call_type]
-    least = func.min(marked.c.value).over(partition_by=keys).label("least")
-    beyond = (
-        select(marked, func.count().over(partition_by=keys).label("beyond"), least)
-        .where(marked.c.value >= marked.c.p99, marked.c.value > limits.outlier * marked.c.p50)
-        .cte("beyond")
-    )
-    longest = select(beyond).where(beyond.c.place > beyond.c.many - NAMED).order_by(beyond.c.place.desc())
-    rows: dict[Kind, list[Any]] = defaultdict(list)
-    for row in connection.execute(longest):
-        rows[Kind(row.model, row.operation, row.call_type)].append(row)
-    for kind, [first, *rest] in rows.items():
+    of = values.c
+    is_beyond = and_(same(values, bounds, Kind._fields), of.measure >= bounds.c.p99, of.measure > bounds.c.usual)
+    group = bounds.c.number
+    place = func.row_number().over(partition_by=group, order_by=[of.measure.desc(), of.started_at, of.id])
+    many, least = func.count().over(partition_by=group), func.min(of.measure).over(partition_by=group)
+    beyond = select(group, of.id, of.measure, place.label("place"), many.label("many"), least.label("least"))
+    ranked = beyond.join_from(values, bounds, is_beyond).subquery().c
+    query = select(*ranked).where(ranked.place <= NAMED).order_by(ranked.number, ranked.place)
+    rows: dict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query) if marks else ():
+        rows[row.number].append(row)
+    for number, [first, *rest] in rows.items():
         ids = [first.id, *(row.id for row in rest)]
-        one = Beyond(measure, first.p50, first.p99, first.beyond, first.least, first.value, ids)
-        kinds[kind].beyond.append(one)
-
-
-def _place_of(share: float, many: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Where the value at position share x (n - 1), rounded down, stands, counted from 1."""
-    return cast(func.floor(share * cast(many - 1, Float)), Integer) + 1
+        p50, p99 = marks[names[number]]
+        kinds[names[number]].beyond.append(Beyond(measure, p50, p99, first.many, first.least, first.measure, ids))
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import and_, case, func, select, true
+from sqlalchemy import Integer, case, func, select
 
-from nbtokens.analysis.regression import Errors, Products, fit_of
+from nbtokens.analysis.regression import Errors, Plane, Products
+from nbtokens.team.columns import DOUBLE
+from nbtokens.team.given import given, same
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import CTE, ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause, Row
+    from sqlalchemy.types import TypeEngine
 
     from nbtokens.analysis.regression import Fit
+
+    Keys = Mapping[str, TypeEngine[Any]]
 
 _TINY: Final = 1e-12
 _PLAIN: Final = (1e-30, 1e30)
@@ -41,10 +46,22 @@ def can_be_squared(value: ColumnElement[Any]) -> ColumnElement[bool]:
     return value.between(*_PLAIN)
 
 
-def fits(
-    connection: Connection, points: CTE, keys: Sequence[str], others: Sequence[str], least: int
+def _any(_plane: Plane, _least: float, _most: float) -> bool:
+    return True
+
+
+def fits(  # noqa: PLR0913, PLR0917 - what is fitted to what
+    connection: Connection,
+    points: FromClause,
+    keys: Keys,
+    others: Sequence[str],
+    least: int,
+    matters: Callable[[Plane, float, float], bool] = _any,
 ) -> Iterator[Fitted]:
     """Fit `measure` to some others, for each group of so many points at least.
+
+    The points are read twice: for the planes, and for the distances of the points from these. The planes go along with
+    the second question, so that both are plain sums, of which each of the database's processes can take a part.
 
     Args:
         connection: to the database.
@@ -52,105 +69,112 @@ def fits(
         keys: what they are grouped by; never NULL.
         others: one or two columns.
         least: how many points a group must have.
+        matters: tells from the plane, and the least and the most of the first of the others, whether a group's errors
+            are worth to be added up; else it has no fit.
     """
     names = ("measure", *others)
-    pairs = list(combinations_with_replacement(range(len(names)), 2))
-    for row in connection.execute(_query(points, keys, names, pairs, least)).mappings():
-        products, weighted = ([[0.0] * len(names) for _ in names] for _ in range(2))
-        for one, other in pairs:
-            products[one][other] = products[other][one] = row[f"product_{one}{other}"]
-            weighted[one][other] = weighted[other][one] = row[f"weighted_{one}{other}"] or 0.0
-        means = tuple(row[f"mean_{number}"] for number in range(len(names)))
-        found = Products(row["points"], means, tuple(map(tuple, products)))
-        errors = Errors(row["squares"] or 0.0, tuple(map(tuple, weighted)))
-        key = tuple(row[name] for name in keys)
-        yield Fitted(key, row["points"], fit_of(found, errors), row["least"], row["most"])
+    groups = _groups(connection, points, list(keys), names, least)
+    planes = {}
+    for number, group in enumerate(groups):
+        plane = Plane.through(_products(group, len(names)))
+        if plane is not None and matters(plane, group.least, group.most):
+            planes[number] = plane
+    wanted = {number: (groups[number], plane) for number, plane in planes.items()}
+    errors = _errors(connection, points, keys, names, wanted)
+    for number, group in enumerate(groups):
+        fit = planes[number].fit(errors[number]) if number in errors else None
+        yield Fitted(tuple(group[: len(keys)]), group.points, fit, group.least, group.most)
 
 
-def _query(
-    points: CTE, keys: Sequence[str], names: Sequence[str], pairs: Sequence[tuple[int, int]], least: int
-) -> Select[Any]:
+def _groups(
+    connection: Connection, points: FromClause, keys: Sequence[str], names: Sequence[str], least: int
+) -> Sequence[Row[Any]]:
+    """Key, number and bounds of each group, its means, and the products of each two of what is beside the means.
+
+    PostgreSQL works out all that is asked of two columns at once, and loses no digits.
+    """
+    of, by = points.c, [points.c[key] for key in keys]
+    bounds = (func.min(of[names[1]]).label("least"), func.max(of[names[1]]).label("most"))
     means = (
-        select(
-            *(points.c[key] for key in keys),
-            func.count().label("points"),
-            *(func.avg(points.c[name]).label(f"mean_{number}") for number, name in enumerate(names)),
-            func.min(points.c[names[1]]).label("least"),
-            func.max(points.c[names[1]]).label("most"),
-        )
-        .group_by(*(points.c[key] for key in keys))
-        .having(func.count() >= least)
-        .cte("means")
+        func.regr_avgy(of[names[0]], of[names[1]]),
+        *(func.regr_avgx(of[names[0]], of[name]) for name in names[1:]),
     )
-    rest = [(points.c[name] - means.c[f"mean_{number}"]) for number, name in enumerate(names)]
     products = (
-        select(
-            *_once(means, [column.name for column in means.c], keys),
-            *(func.sum(rest[one] * rest[other]).label(f"product_{one}{other}") for one, other in pairs),
-        )
-        .join_from(points, means, _same(points, means, keys))
-        .group_by(*(means.c[key] for key in keys))
-        .cte("products")
-    )
-    planes = select(*products.c, *_slopes(products, len(names) - 1)).cte("planes")
-    rest = [(points.c[name] - planes.c[f"mean_{number}"]) for number, name in enumerate(names)]
-    distances = (
-        select(
-            *planes.c,
-            *(one.label(f"rest_{number}") for number, one in enumerate(rest)),
-            _error(planes, rest).label("error"),
-            _left(planes, rest).label("left"),
-        )
-        .join_from(points, planes, _same(points, planes, keys))
-        .cte("distances")
-        .prefix_with("MATERIALIZED", dialect="postgresql")  # else each of its columns is worked out a dozen times
-    )
-    of = distances.c
-    weight = (of.error / of.left) * (of.error / of.left)
-    parts: list[Any] = [1.0, *(of[f"rest_{number}"] for number in range(1, len(names)))]
-    return select(
-        *_once(distances, [column.name for column in products.c], keys),
-        func.sum(of.error * of.error).label("squares"),
-        *(func.sum(weight * parts[one] * parts[other]).label(f"weighted_{one}{other}") for one, other in pairs),
-    ).group_by(*(of[key] for key in keys))
+        func.regr_sxx(of[names[0]], of[names[one]]) if one == other and one else
+        func.regr_syy(of[names[0]], of[names[1]]) if one == other else
+        func.regr_sxy(of[names[one]], of[names[other]])
+        for one, other in _pairs(len(names))
+    )  # fmt: skip
+    columns: list[Any] = [*by, func.count().label("points"), *bounds, *means, *products]
+    return connection.execute(select(*columns).group_by(*by).having(func.count() >= least)).all()
 
 
-def _once(of: CTE, names: Sequence[str], keys: Sequence[str]) -> list[ColumnElement[Any]]:
-    """Columns that have one value in each group: to group by the keys alone is quicker."""
-    return [of.c[name] if name in keys else func.max(of.c[name]).label(name) for name in names]
+def _products(group: Row[Any], count: int) -> Products:
+    pairs = _pairs(count)
+    means, products = group[-len(pairs) - count : -len(pairs)], group[-len(pairs) :]
+    return Products(group.points, tuple(means), _square(count, pairs, products))
 
 
-def _same(points: CTE, other: CTE, keys: Sequence[str]) -> ColumnElement[bool]:
-    return and_(true(), *(points.c[key] == other.c[key] for key in keys))
+def _pairs(count: int) -> list[tuple[int, int]]:
+    return list(combinations_with_replacement(range(count), 2))
 
 
-def _slopes(of: CTE, count: int) -> list[ColumnElement[Any]]:
-    """The slopes, and the inverse of the products of the others: of one or two of them in so many words."""
-    if count == 1:
-        inverse = 1.0 / func.nullif(of.c.product_11, 0.0)
-        return [(of.c.product_01 * inverse).label("slope_1"), inverse.label("inverse_11")]
-    one, both, two = of.c.product_11, of.c.product_12, of.c.product_22
-    determinant = func.nullif(one * two - both * both, 0.0)
-    return [
-        ((two * of.c.product_01 - both * of.c.product_02) / determinant).label("slope_1"),
-        ((one * of.c.product_02 - both * of.c.product_01) / determinant).label("slope_2"),
-        (two / determinant).label("inverse_11"),
-        (-both / determinant).label("inverse_12"),
-        (one / determinant).label("inverse_22"),
-    ]
-
-
-def _error(planes: CTE, rest: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+def _errors(
+    connection: Connection,
+    points: FromClause,
+    keys: Keys,
+    names: Sequence[str],
+    planes: Mapping[int, tuple[Row[Any], Plane]],
+) -> dict[int, Errors]:
+    if not planes:
+        return {}
+    places = range(1, len(names))
+    pairs = list(combinations_with_replacement(places, 2))
+    rows = [
+        (number, *group[: len(keys)], 1 - 1 / group.points, *plane.of.means, *plane.slopes.tolist(),
+         *(float(plane.inverse[one - 1][other - 1]) for one, other in pairs))
+        for number, (group, plane) in planes.items()
+    ]  # fmt: skip
+    known = given(
+        connection,
+        rows,
+        {
+            "number": Integer(), **keys, "left": DOUBLE, **_doubles("mean", range(len(names))),
+            **_doubles("slope", places), **{f"inverse_{one}{other}": DOUBLE for one, other in pairs},
+        },
+    )  # fmt: skip
+    rest: list[ColumnElement[float]] = [points.c[name] - known.c[f"mean_{place}"] for place, name in enumerate(names)]
     error = rest[0]
-    for number, one in enumerate(rest[1:], 1):
-        error -= planes.c[f"slope_{number}"] * one
-    return error
-
-
-def _left(planes: CTE, rest: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """1 - the point's leverage, more than nothing."""
-    left = 1.0 - 1.0 / planes.c.points
-    for one, other in combinations_with_replacement(range(1, len(rest)), 2):
-        share = planes.c[f"inverse_{one}{other}"] * rest[one] * rest[other]
+    left: ColumnElement[float] = known.c.left
+    for place in places:
+        error -= known.c[f"slope_{place}"] * rest[place]
+    for one, other in pairs:
+        share = known.c[f"inverse_{one}{other}"] * rest[one] * rest[other]
         left -= share if one == other else 2.0 * share
-    return case((left > _TINY, left), else_=_TINY)
+    beside = [rest[place].label(f"rest_{place}") for place in places]
+    distances = (
+        select(known.c.number, *beside, error.label("error"), case((left > _TINY, left), else_=_TINY).label("left"))
+        .join_from(points, known, same(points, known, keys))
+        .subquery()
+        .c
+    )
+    weight = (distances.error / distances.left) * (distances.error / distances.left)
+    parts: list[Any] = [1.0, *(distances[f"rest_{place}"] for place in places)]
+    weighted = _pairs(len(names))
+    sums = (func.sum(weight * parts[one] * parts[other]) for one, other in weighted)
+    query = select(distances.number, func.sum(distances.error * distances.error), *sums).group_by(distances.number)
+    return {
+        number: Errors(squares, _square(len(names), weighted, of)) for number, squares, *of in connection.execute(query)
+    }
+
+
+def _square(size: int, pairs: Sequence[tuple[int, int]], values: Sequence[float]) -> tuple[tuple[float, ...], ...]:
+    """The values of pairs of numbers, each below its two numbers."""
+    found = [[0.0] * size for _ in range(size)]
+    for (one, other), value in zip(pairs, values, strict=True):
+        found[one][other] = found[other][one] = value
+    return tuple(map(tuple, found))
+
+
+def _doubles(name: str, places: range) -> Keys:
+    return {f"{name}_{place}": DOUBLE for place in places}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Date, Text, cast, extract, func, literal, type_coerce
+from sqlalchemy import BigInteger, Date, Text, cast, func, literal, type_coerce
 
 from nbtokens.analysis.selection import KNOWN, OF_DAYS
 from nbtokens.team.tables import token_usage
@@ -54,7 +54,8 @@ def microseconds(connection: Connection) -> ColumnElement[Any]:
         return cast(func.strftime("%s", text), BigInteger) * SECOND_IN_MICROSECONDS + cast(
             func.substr(text, 21, 6), BigInteger
         )
-    return cast(extract("epoch", at) * SECOND_IN_MICROSECONDS, BigInteger)
+    seconds = func.date_part("epoch", at)  # extract() would make decimals of them, which are slow
+    return cast(func.round(seconds * float(SECOND_IN_MICROSECONDS)), BigInteger)
 
 
 def labels(connection: Connection, names: Sequence[str]) -> list[Label[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Float, Integer, and_, case, cast, func, literal, or_, select, union_all
+from sqlalchemy import Float, Integer, Text, and_, case, cast, func, literal, or_, select, union_all
 
 from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.validation import (
@@ -25,13 +25,14 @@ from nbtokens.team.where import PURPOSE
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Connection, Select
+    from sqlalchemy.types import TypeEngine
 
     from nbtokens.analysis.regression import Fit
 
     Group = tuple[int, str]
 
 _row: Final = token_usage.c
-_GROUP: Final = ("is_whole", "model")
+_GROUP: Final[dict[str, TypeEngine[Any]]] = {"is_whole": Integer(), "model": Text()}
 _LATEST_FIRST: Final = (_row.started_at.desc(), _row.id.desc())
 
 
