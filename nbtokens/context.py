@@ -8,16 +8,17 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeAlias
 
+from nbtokens.otlp import destination
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nbtokens.otlp import Destination
     from nbtokens.record import Record
 
 TagValue: TypeAlias = str | int | float | bool | list[str]
 Tags: TypeAlias = Mapping[str, TagValue]
 Attribution: TypeAlias = Literal["exact", "inferred", "none"]
-
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 
 
 class Scope(Protocol):
@@ -88,7 +89,7 @@ class _Process:
         running_cell: where calls belong that carry no place, as a guess.
         under_way: the guesses for other processes' work that is being done here, the latest last.
         only_carried: this process works for others: only what they handed over to it is recorded.
-        names_endpoint: the environment says where OpenTelemetry's metrics go.
+        destination: where OpenTelemetry's metrics go, as the environment says.
     """
 
     running_cell: Place | None = None
@@ -96,7 +97,7 @@ class _Process:
     only_carried: bool = False
     run_id: str | None = None
     run_id_outside: str | None = None
-    names_endpoint: bool = False
+    destination: Destination | None = None
 
 
 def current_place() -> Place:
@@ -240,15 +241,15 @@ def current_run_id() -> str | None:
     return named or _Process.run_id_outside
 
 
-def names_endpoint() -> bool:
-    """Whether the environment says where OpenTelemetry's metrics go."""
-    return _Process.names_endpoint
+def metrics_destination() -> Destination | None:
+    """Where the environment says that OpenTelemetry's metrics go."""
+    return _Process.destination
 
 
 def read_environment() -> None:
     """Read the environment; done at start and before each cell, not for each call."""
     _Process.run_id_outside = os.environ.get("NBTOKENS_RUN_ID") or os.environ.get("PAPERMILL_RUN_ID") or None
-    _Process.names_endpoint = any(map(os.environ.get, _ENDPOINTS))
+    _Process.destination = destination()
 
 
 def set_run_id(name: str | None) -> str | None:

@@ -24,7 +24,7 @@ from nbtokens.prices import PriceBook
 from nbtokens.record import Record, new_id
 from nbtokens.rows import Rows
 from nbtokens.shipping import Shipping
-from nbtokens.telemetry.outside import tell_outside
+from nbtokens.telemetry.outside import get_ready, tell_outside
 from nbtokens.tokenizers import Tokenizers
 from nbtokens.transports.install import Hooks
 from nbtokens.views import History, Session
@@ -115,20 +115,18 @@ class Runtime:
             config = self._employers or load_config()
             if config == self._config:
                 return
-            self._config = config
+            self._config, settings = config, config.settings
             self.session.recent.clear()  # they lie in another ledger
             if config.problem is not None:
                 self.tell(config.problem)
-            self.budgets.alerts.bounds = config.settings.alerts
-            self._prices = PriceBook(config.settings)
-            self._store = open_history(
-                config.folder, self.tell, durable=config.settings.durable, keep_days=config.settings.keep_days
-            )
+            self.budgets.alerts.bounds = settings.alerts
+            self._prices = PriceBook(settings)
+            self._store = open_history(config.folder, self.tell, durable=settings.durable, keep_days=settings.keep_days)
             self._meter = Meter(
                 rows=Rows(config, Fingerprints(config.folder), self.session.id),
                 prices=self._prices,
-                tokenizers=Tokenizers(config.settings.fallback_encoding),
-                hosts={name: host.provider for name, host in config.settings.hosts.items() if host.provider},
+                tokenizers=Tokenizers(settings.fallback_encoding),
+                hosts={name: host.provider for name, host in settings.hosts.items() if host.provider},
                 keep=self.keep,
                 keep_later=self.observe_later,
                 recorded=Follower(self._store.journal),
@@ -145,6 +143,7 @@ class Runtime:
             self.hooks.install()
             self.workers.install()
             self._shipping.start(self.config, self.store.journal, self.budgets.team)
+            get_ready()
             self.meter.start_loading_prices()  # last: its thread would share the time that loading takes
 
     def disable(self) -> None:

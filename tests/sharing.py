@@ -19,6 +19,7 @@ _TOGETHER: Final = {
     "tests/demo/test_local_model.py": "the real model",
     "tests/labextension/": "builds",
     "tests/team/": "PostgreSQL",
+    "tests/telemetry/": "a collector",
     **{f"tests/notebook/test_{name}.py": "a kernel" for name in _OF_THE_KERNEL},
     "tests/transports/test_frameworks.py": "what SDKs leave open",
 }

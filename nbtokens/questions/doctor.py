@@ -19,6 +19,7 @@ from nbtokens.ranks import ENCODINGS, find_ranks
 from nbtokens.reports.doctor import Health, doctor_report
 from nbtokens.runtime import runtime
 from nbtokens.team.progress import Progress, records_behind
+from nbtokens.telemetry.outside import metrics_facts
 
 if TYPE_CHECKING:
     import argparse
@@ -66,9 +67,15 @@ def examine(history: History) -> Health:
             f"The team's database is {behind:,} record{'' if behind == 1 else 's'} behind: {database['last_error']}. "
             "They stay in the history, and are sent once it takes them."
         )
+    metrics = metrics_facts()
+    if metrics.get("last_error") is not None and installed(("opentelemetry-sdk",)):  # else nobody here has asked for it
+        problems.append(
+            f"Metrics do not reach {metrics['sent_to']}: {metrics['last_error']}. Recording goes on without."
+        )
     return Health(
         problems=tuple(problems),
         database=database,
+        metrics=metrics,
         recording=here.enabled,
         hooked=tuple(sorted(here.hooked())),
         escapes=tuple(escapes()),

@@ -26,6 +26,7 @@ class Health:
         tracebacks: the last of them, oldest first.
         history: path, size, whether it can be written, how many records wait.
         database: the team's: its URL, how many records it is behind, why; a URL of None where none is set.
+        metrics: where OpenTelemetry's go, and why the last were not sent; `sent_to` None where nobody wants them.
         prices: which data, and how old it is.
         settings: which file, and what is wrong with it.
         encodings: tiktoken's encodings -> the file that their ranks come from; None where there is none.
@@ -41,6 +42,7 @@ class Health:
     tracebacks: tuple[str, ...]
     history: Mapping[str, str | int | bool]
     database: Mapping[str, str | int | None]
+    metrics: Mapping[str, str | None]
     prices: Mapping[str, str | int | None]
     settings: Mapping[str, str | None]
     encodings: Mapping[str, str | None]
@@ -61,6 +63,7 @@ def doctor_report(health: Health) -> Report:
         Table("Hooked in this process", ("method",), tuple((one,) for one in health.hooked), _nothing_hooked(health)),
         _facts("History", health.history),
         _facts("Team's database", health.database, "none"),
+        _facts("OpenTelemetry", health.metrics),
         _facts("Prices", health.prices),
         _facts("Settings", health.settings),
         _facts("Ranks for counting tokens", health.encodings, "not here: counted by the characters"),
