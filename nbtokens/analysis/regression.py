@@ -134,7 +134,7 @@ class Plane(NamedTuple):
         if np.linalg.eigvalsh(gram)[0] < _NO_SPREAD:
             return None
         inverse = np.linalg.inv(gram)
-        collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max()))
+        collinear = max(0.0, float((1 - 1 / np.diag(inverse)).max())) if len(gram) > 1 else 0.0
         return cls(of, inverse / scale @ products[1:, 0], inverse / scale, collinear)
 
     @property
