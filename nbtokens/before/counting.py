@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -42,6 +42,10 @@ class Counted(NamedTuple):
     tokens: NDArray[np.int64]
     encoding: str | None
     exact: bool
+
+    def repeated(self, times: int) -> Self:
+        """The same where each row is there so many times."""
+        return self._replace(tokens=self.tokens.repeat(times))
 
 
 class Counter:

@@ -153,13 +153,14 @@ def estimate(  # noqa: PLR0913 - each says something else of what will be sent
     operation: str | None = None,
     provider: str | None = None,
     progress: bool = True,
+    times: int = 1,
 ) -> Estimate:
-    """See `nbtokens.estimate`."""
+    """See `nbtokens.estimate`; `times` is how often each row is sent."""
     rows = rows_of(data)
     seen = seen_of(runtime().history.totals, model, operation)
     lengths = _lengths(output, seen)
     counter = Counter(model, framed=not seen.embeds, system=system)
-    tokens = counted(rows.items, counter, progress=progress)
+    tokens = counted(rows.items, counter, progress=progress).repeated(times)
     meter = runtime().meter
     meter.wait_for_prices(_PRICES_WAIT)
     off = 0.0 if tokens.exact else NEAREST_OFF if tokens.encoding is not None else CHARACTERS_OFF
@@ -181,6 +182,21 @@ def estimate(  # noqa: PLR0913 - each says something else of what will be sent
         seen.answers,
         facts.context_window if facts is not None else None,
     )
+
+
+def output_of(text: str | None) -> Output:
+    """The tokens of an answer as one types them: 200, or 100-400.
+
+    Raises:
+        NbtokensError: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        low, dash, high = text.replace(",", "").partition("-")
+        return (float(low), float(high)) if dash else float(low)
+    except ValueError:
+        raise NbtokensError(f"--output is {text!r}; give tokens for each answer, as 200 or 100-400") from None
 
 
 def _facts(model: str, provider: str | None) -> ModelFacts | None:

@@ -52,7 +52,7 @@ def _notes(one: Estimate) -> list[Part]:
             f"Range: answers of {count(one.lengths.low)} to {count(one.lengths.high)} tokens, between which 90 % of "
             f"the {count(one.answers_seen)} answers so far lie."
         ),
-        "unknown": "How long its answers are is not known: give output=TOKENS.",
+        "unknown": "How long its answers are is not known: give output=200, or --output 200.",
     }
     if one.lengths.source in said:
         notes.append(said[one.lengths.source])

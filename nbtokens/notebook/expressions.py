@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 
 from nbtokens.amounts import count
 from nbtokens.before.counting import Counter
-from nbtokens.before.estimate import estimate
+from nbtokens.before.estimate import estimate, output_of
 from nbtokens.before.rows import rows_of
 from nbtokens.errors import NbtokensError
 from nbtokens.reports.report import Report, Table
@@ -42,7 +42,7 @@ def about_expression(line: str, shell: InteractiveShell, presented: Callable[[An
             return presented(_count(value, options.get("model", "")))
         if "model" not in options:
             raise UsageError("%tokens estimate: say which model: --model NAME")
-        found = estimate(value, options["model"], _output(options.get("output")), operation=options.get("operation"))
+        found = estimate(value, options["model"], output_of(options.get("output")), operation=options.get("operation"))
     except NbtokensError as error:
         raise UsageError(f"%tokens {name}: {error}") from error
     shown = presented(found.report())
@@ -75,13 +75,3 @@ def _count(value: Any, model: str) -> Report:  # noqa: ANN401 - the same
     exact = ", the model's own" if counter.exact else ", the nearest" if model and counter.encoding else ""
     data = {"tokens": int(tokens.sum()), "rows": len(tokens), "encoding": counter.encoding, "exact": counter.exact}
     return Report("Tokens", (Table("", ("what", ">count"), tuple(shown)), f"Counted with {with_what}{exact}."), data)
-
-
-def _output(text: str | None) -> float | tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        low, dash, high = text.replace(",", "").partition("-")
-        return (float(low), float(high)) if dash else float(low)
-    except ValueError:
-        raise NbtokensError(f"--output is {text!r}; give tokens for each answer, as 200 or 100-400") from None

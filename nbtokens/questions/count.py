@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from nbtokens.amounts import count, seconds, usd
-from nbtokens.before.seen import seen_of
-from nbtokens.call import Usage
+from nbtokens.amounts import count
+from nbtokens.before.estimate import estimate, output_of
 from nbtokens.errors import NbtokensError
-from nbtokens.model_facts import facts_of
-from nbtokens.order import Order
 from nbtokens.questions.asking import Answer
 from nbtokens.reports.report import Report, Table
 from nbtokens.runtime import runtime
@@ -19,7 +15,6 @@ from nbtokens.tokenizers import Tokenizers
 
 if TYPE_CHECKING:
     import argparse
-    from decimal import Decimal
 
     from nbtokens.views import History
 
@@ -43,61 +38,26 @@ class Count:
 
 
 class Estimate:
-    """What a call with a text would cost and how long it would take, by the history of its model and operation."""
+    """What a call with a text would cost and how long it would take, as `nbtokens.estimate` says it of a column."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the text, the model, how much output, how often."""
         _add_text(parser)
-        parser.add_argument("--output", type=int, metavar="TOKENS", help="as long as usual if left out")
+        parser.add_argument(
+            "--output", metavar="TOKENS", help="of an answer, as 200 or 100-400; as in the history if left out"
+        )
         parser.add_argument("--operation", metavar="NAME", help="whose usual length of answers holds")
         parser.add_argument("--times", type=int, default=1, metavar="N", help="how many such calls (1)")
 
-    def answer(self, arguments: argparse.Namespace, history: History) -> Answer:
-        """Tokens, cost and time, with the range from short answers (p50) to long ones (p95)."""
+    def answer(self, arguments: argparse.Namespace, history: History) -> Answer:  # noqa: ARG002 - the runtime's own
+        """Tokens, cost and time, with the range from short answers to long ones."""
         if arguments.model is None:
             raise NbtokensError("say which model: --model NAME")
-        if arguments.times < 1 or (arguments.output or 0) < 0:
-            raise NbtokensError("--times is 1 or more, --output 0 or more tokens")
-        tokens = _tokens(_text(arguments), arguments.model)
-        facts, totals = facts_of(arguments.model), history.totals
-        seen = seen_of(totals, arguments.model, arguments.operation)
-        provider = seen.provider or (facts.provider if facts is not None else None)
-        stats = totals.stats(arguments.model, arguments.operation)
-        usual, speed = stats["output_tokens"], stats["tokens_per_second"]["p50"]
-        lengths = [usual["p50"], usual["p95"]] if not seen.embeds else [0, 0]
-        if arguments.output is not None:
-            lengths = [arguments.output] * 2
-        data: list[dict[str, Any]] = []
-        if lengths[0] is None:
-            raise NbtokensError(f"the history has no answers of {arguments.model!r} to go by; give --output TOKENS")
-        meter = runtime().meter
-        meter.wait_for_prices(_WAIT)
-        for length in lengths:
-            usage = Usage(input_tokens=tokens, output_tokens=round(length))
-            price = meter.price(Order((arguments.model,), usage, datetime.now(UTC), provider=provider)).total
-            cost: Decimal | None = None if price is None else price * arguments.times
-            one = seen.seconds_per_call if seen.embeds else length / speed if speed else None
-            took = None if one is None else one * arguments.times
-            data.append({"output_tokens": round(length), "cost_usd": cost, "seconds": took})
-        rows: list[tuple[str, ...]] = [
-            ("input tokens", count(tokens), count(tokens)),
-            ("output tokens", *(count(one["output_tokens"]) for one in data)),
-            ("cost", *(usd(one["cost_usd"]) for one in data)),
-            (
-                "time, one after the other",
-                *(seconds(one["seconds"]) for one in data),
-            ),
-        ]
-        window = facts.context_window if facts is not None else None
-        over = window is not None and tokens > window
-        notes = [f"More input than the context window of {count(window)} tokens."] if over else []
-        return Answer(
-            Report(
-                f"Estimate of {count(arguments.times)} x {arguments.model}",
-                (Table("", ("what", ">usual (p50)", ">long (p95)"), tuple(rows)), *notes),
-                {"input_tokens": tokens, "times": arguments.times, "usual": data[0], "long": data[1], "too_long": over},
-            )
-        )
+        if arguments.times < 1:
+            raise NbtokensError("--times is 1 or more")
+        output = output_of(arguments.output)
+        text, operation = _text(arguments), arguments.operation
+        return Answer(estimate([text], arguments.model, output, operation=operation, times=arguments.times).report())
 
 
 def _add_text(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from genai_prices import Usage, calc_price
 
+import nbtokens
 from nbtokens.cli import main
 from nbtokens.model_facts import siblings
+from nbtokens.reports.as_json import as_json
 from nbtokens.runtime import runtime
 from nbtokens.tokenizers import Tokenizers
 
@@ -133,7 +135,7 @@ def test_count(words: list[str], ask: Any) -> None:  # noqa: ANN401 - a fixture
         (["count", "x", "--file", "y"], "give a text, or --file PATH"),
         (["count", "--file", "nowhere.txt"], "nowhere.txt can't be read"),
         (["estimate", "x"], "say which model: --model NAME"),
-        (["estimate", "--model", "gpt-5", "x"], "the history has no answers of 'gpt-5' to go by; give --output TOKENS"),
+        (["estimate", "--model", "gpt-5", "--output", "long", "x"], "--output is 'long'; give tokens for each answer"),
     ],
 )
 def test_what_can_not_be_counted(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,16 +145,15 @@ def test_what_can_not_be_counted(words: list[str], error: str, capsys: pytest.Ca
 
 
 def test_estimate(make: Make, write: Write, ask: Any) -> None:  # noqa: ANN401 - a fixture
-    """Input counted, output and speed from the history of this model and operation, the price of today."""
+    """The very report that `nbtokens.estimate` gives: of this text, so often, by this operation's answers."""
     write([make(model="gpt-5", operation="ask", output_tokens=100, input_tokens=1, duration_s=2.0) for _ in range(9)])
     write([make(model="gpt-5", operation="other", output_tokens=999, input_tokens=1, duration_s=2.0) for _ in range(9)])
-    answer = ask("estimate", "--model", "gpt-5", "--operation", "ask", "--times", "10", "one two")
-    tokens = Tokenizers().count("one two", "gpt-5", wait=10)
-    assert answer["input_tokens"] == tokens
-    assert answer["usual"]["output_tokens"] == pytest.approx(100, rel=0.01)
-    cost = priced("gpt-5", "openai", input_tokens=tokens, output_tokens=answer["usual"]["output_tokens"]) * 10
-    assert Decimal(answer["usual"]["cost_usd"]) == cost
-    assert float(answer["usual"]["seconds"]) == pytest.approx(20, rel=0.03)
-    exact = ask("estimate", "--model", "gpt-5", "--output", "50", "x")
-    assert exact["usual"] == exact["long"]
-    assert exact["usual"]["output_tokens"] == 50
+    answer = ask("estimate", "--model", "gpt-5", "--operation", "ask", "--times", "10", "one", "two")
+    expected = nbtokens.estimate(["one two"] * 10, "gpt-5", operation="ask")
+    assert answer == json.loads(as_json(expected.report()), parse_float=Decimal)
+    cost = priced("gpt-5", "openai", input_tokens=expected.input_tokens // 10, output_tokens=100) * 10
+    assert Decimal(answer["cost_usd"]) == cost
+    assert float(answer["seconds"]) == pytest.approx(20, rel=0.03)
+    given = ask("estimate", "--model", "gpt-5", "--output", "50-150", "x")
+    assert given == json.loads(as_json(nbtokens.estimate("x", "gpt-5", (50, 150)).report()), parse_float=Decimal)
+    assert given["output_tokens"] == 100

@@ -112,7 +112,7 @@ def test_nothing_known() -> None:
     assert (found.cost_usd, found.low_usd, found.seconds, found.output_tokens) == (None, None, None, None)
     assert found.input_tokens > 0
     text = repr(found)
-    assert "give output=TOKENS" in text
+    assert "give output=200, or --output 200" in text
     assert "[tool.nbtokens.prices]" in text
     assert "$0" not in text
 
