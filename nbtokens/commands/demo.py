@@ -26,6 +26,8 @@ from nbtokens.terminal import complain, say
 if TYPE_CHECKING:
     import argparse
 
+    from nbformat import NotebookNode
+
     from nbtokens.demo.endpoint import Endpoint
     from nbtokens.demo.run import Outcome
     from nbtokens.history.totals import Sums
@@ -62,6 +64,8 @@ class Demo:
         if arguments.lab and arguments.json:
             raise NbtokensError("--json says nothing with --lab, which ends when you end it")
         notebook = given_notebook(arguments.notebook) if arguments.notebook else quickstart(Path.cwd())
+        document = _read(notebook)  # here, and the copy too: what can't be run is told of before the model is loaded
+        copy = lab.lab_copy(notebook) if arguments.lab else None
         report = DemoReport(simulated=arguments.simulate, quiet=arguments.json)
         report.starting()
         began = time.monotonic()
@@ -72,27 +76,34 @@ class Demo:
                 complain(f"nbtokens demo: this machine can't run the local model: {reason}. {_WAY_OUT}")
                 return 1
             report.started(endpoint, time.monotonic() - began)
-            if arguments.lab:
-                return _open_in_lab(notebook, endpoint, arguments.lab_options, report)
-            return _execute(notebook, endpoint, report, as_json=arguments.json)
+            if copy is not None:
+                return _open_in_lab(copy, endpoint, arguments.lab_options, report)
+            return _execute(notebook, document, endpoint, report, as_json=arguments.json)
 
 
-def _open_in_lab(notebook: NotebookFile, endpoint: Endpoint, options: list[str], report: DemoReport) -> int:
-    copy = lab.lab_copy(notebook)
+def _read(notebook: NotebookFile) -> NotebookNode:
+    try:
+        from nbtokens.demo import run  # noqa: PLC0415  # heavy, and installed only with the demo's extra
+    except ImportError as missing:
+        raise NbtokensError(f"{missing}; the demo needs more than nbtokens alone: {_INSTALL}") from missing
+    return run.read(notebook)
+
+
+def _open_in_lab(copy: Path, endpoint: Endpoint, options: list[str], report: DemoReport) -> int:
     report.opening(copy)
     code = lab.run_lab(copy, endpoint, options)
     report.closed(copy)
     return code
 
 
-def _execute(notebook: NotebookFile, endpoint: Endpoint, report: DemoReport, *, as_json: bool) -> int:
-    try:
-        from nbtokens.demo import run  # noqa: PLC0415  # heavy, and installed only with the demo's extra
-    except ImportError as missing:
-        raise NbtokensError(f"{missing}; the demo needs more than nbtokens alone: {_INSTALL}") from missing
+def _execute(
+    notebook: NotebookFile, document: NotebookNode, endpoint: Endpoint, report: DemoReport, *, as_json: bool
+) -> int:
+    from nbtokens.demo import run  # noqa: PLC0415  # the same
+
     report.executing(notebook)
     began = time.monotonic()
-    outcome = run.execute(notebook, endpoint, report.cell)
+    outcome = run.execute(notebook, document, endpoint, report.cell)
     report.executed(outcome, time.monotonic() - began)
     folder = notebook.path.parent
     with contextlib.chdir(folder):  # the kernel's working directory decides which history it wrote

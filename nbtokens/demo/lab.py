@@ -27,8 +27,10 @@ def lab_copy(notebook: NotebookFile) -> Path:
     """The copy to open, so that the notebook itself stays as it is. A copy from before is kept: it may hold work.
 
     Raises:
-        NbtokensError: it can't be written.
+        NbtokensError: it can't be written, or there is no JupyterLab to open it.
     """
+    if find_spec("jupyterlab") is None:
+        raise NbtokensError("JupyterLab is not installed: pip install jupyterlab")
     copy = notebook.copy("lab")
     try:
         if not copy.exists():
@@ -45,12 +47,7 @@ def run_lab(copy: Path, endpoint: Endpoint, options: Sequence[str]) -> int:
         copy: the notebook to open.
         endpoint: the model that the clients of its kernels talk to.
         options: further arguments of `jupyter lab`.
-
-    Raises:
-        NbtokensError: JupyterLab is not installed.
     """
-    if find_spec("jupyterlab") is None:
-        raise NbtokensError("JupyterLab is not installed: pip install jupyterlab")
     with _ended_by_signals():
         process = subprocess.Popen(  # noqa: S603  # our own interpreter, and the options that the user typed
             [sys.executable, "-P", "-m", "jupyterlab", str(copy), *_as_root(), *options],

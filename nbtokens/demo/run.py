@@ -62,18 +62,40 @@ class Outcome:
         return not self.failures and self.ended_early is None
 
 
-def execute(notebook: NotebookFile, endpoint: Endpoint, on_cell: Callable[[int, int], None]) -> Outcome:
-    """Execute `notebook` in a kernel of this interpreter, and write the executed copy beside it.
+def read(notebook: NotebookFile) -> nbformat.NotebookNode:
+    """The cells to execute.
+
+    Raises:
+        NbtokensError: these are none of Python's, or no notebook; or there is no place for the executed copy.
+    """
+    try:
+        document: nbformat.NotebookNode = nbformat.read(notebook.source, as_version=4)  # type: ignore[no-untyped-call]
+        language = str(document.metadata.get("kernelspec", {}).get("language", "python"))
+    except Exception as problem:  # nbformat raises about anything where JSON has another shape
+        why = str(problem).partition("\n")[0]
+        raise NbtokensError(f"{notebook.source} can't be read as a notebook: {why}") from problem
+    if language != "python":
+        raise NbtokensError(f"{notebook.source} is a notebook for {language}; the demo runs Python's")
+    if not os.access(notebook.path.parent, os.W_OK):
+        raise NbtokensError(f"the executed notebook can't be written to {notebook.path.parent}, which is read-only")
+    return document
+
+
+def execute(
+    notebook: NotebookFile, document: nbformat.NotebookNode, endpoint: Endpoint, on_cell: Callable[[int, int], None]
+) -> Outcome:
+    """Execute a notebook in a kernel of this interpreter, and write the executed copy beside it.
 
     Args:
-        notebook: what to execute, and where.
+        notebook: where it is.
+        document: its cells, which get their outputs.
         endpoint: the model that the notebook's clients talk to.
         on_cell: told of each code cell before it starts: its number, and how many there are.
 
     Raises:
-        NbtokensError: the notebook can't be read, the kernel can't be started, or the copy can't be written.
+        NbtokensError: the kernel can't be started, or the copy can't be written.
     """
-    execution = _Execution(_read(notebook.source), on_cell)
+    execution = _Execution(document, on_cell)
     executed = notebook.copy("executed")
     try:
         execution.run(
@@ -146,14 +168,6 @@ class _Execution:
             content = execute_reply["content"]
             said = " ".join(f"{content['ename']}: {content['evalue']}".split())
             self.failures.append(Failure(self.started, said))
-
-
-def _read(path: Path) -> nbformat.NotebookNode:
-    try:
-        document: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except Exception as problem:  # nbformat raises about anything where JSON has another shape
-        raise NbtokensError(f"{path} can't be read as a notebook: {str(problem).partition(chr(10))[0]}") from problem
-    return document
 
 
 def _write(document: nbformat.NotebookNode, path: Path) -> None:

@@ -87,6 +87,31 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert said.err == f"nbtokens demo: there is no notebook at {tmp_path / 'missing.ipynb'}\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("no notebook", "can't be read as a notebook"),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
+            "is a notebook for R; the demo runs Python's",
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", [["--simulate"], ["--lab"]], ids=" ".join)
+def test_a_notebook_that_can_not_be_run(
+    how: list[str], content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused before the model is started: nothing is told of that."""
+    notebook = tmp_path / "some.ipynb"
+    notebook.write_text(content)
+    assert main(["demo", *how, "--notebook", str(notebook)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"nbtokens demo: {notebook} {said}")
+    assert len(told.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [notebook]
+
+
 def test_options_of_lab_without_lab(capsys: pytest.CaptureFixture[str]) -> None:
     """Options for JupyterLab make no sense without it."""
     assert main(["demo", "--", "--no-browser"]) == 2

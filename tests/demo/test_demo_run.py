@@ -13,7 +13,7 @@ import pytest
 
 from nbtokens.demo.endpoint import Endpoint
 from nbtokens.demo.notebook_file import NotebookFile, given_notebook
-from nbtokens.demo.run import Failure, Outcome, execute
+from nbtokens.demo.run import Failure, Outcome, execute, read
 from nbtokens.errors import NbtokensError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NOWHERE = Endpoint("http://127.0.0.1:9", "no-model", simulated=True)
 
 
 def run(notebook: NotebookFile, endpoint: Endpoint = NOWHERE) -> Outcome:
-    return execute(notebook, endpoint, lambda _number, _count: None)
+    return execute(notebook, read(notebook), endpoint, lambda _number, _count: None)
 
 
 def printed(outcome: Outcome) -> list[str]:
@@ -113,7 +113,8 @@ def test_kernel_that_dies(make_notebook: Callable[..., NotebookFile]) -> None:
 def test_progress(make_notebook: Callable[..., NotebookFile]) -> None:
     """Each cell is announced before it runs."""
     seen: list[tuple[int, int]] = []
-    execute(make_notebook("1", "2"), NOWHERE, lambda number, count: seen.append((number, count)))
+    notebook = make_notebook("1", "2")
+    execute(notebook, read(notebook), NOWHERE, lambda number, count: seen.append((number, count)))
     assert seen == [(1, 2), (2, 2)]
 
 
