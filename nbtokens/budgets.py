@@ -13,9 +13,11 @@ from weakref import WeakKeyDictionary
 from nbtokens.alerts import NO_BOUNDS, Alerts
 from nbtokens.decimals import exactly
 from nbtokens.guard import guarded
+from nbtokens.handed_limits import Handed, Start, Terms, Together
 from nbtokens.history.totals import Sums
 from nbtokens.limits import Amounts, BudgetExceeded, Limit
-from nbtokens.shared_budgets import Known
+from nbtokens.record import new_id
+from nbtokens.shared_budgets import Known, Standing, first_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
     from nbtokens.history.store import Store
     from nbtokens.history.totals import Totals
     from nbtokens.record import Record
+    from nbtokens.shared_budgets import Cell
 
 _MINUTE: Final = 60.0
 _SHORTEST_PAUSE: Final = 0.01
 _MOST_CELLS: Final = 1_000
 _TAKE_IN_AT: Final = 1_000
+_OF_CELL: Final = Limit(per="cell")
 _FIRST_GUESS: Final = 500
 """Tokens that a model's first call is taken to write where it sets no `max_tokens`."""
 
@@ -66,11 +70,77 @@ class Budgets:
         self._of_cells: dict[tuple[str | None, int | None], Amounts] = {}
         self._latest: deque[tuple[float, Amounts]] = deque()
         self._new: deque[tuple[float, Record]] = deque()
+        self._handed: Handed | None = None
+        self._together: Together | None = None
+
+    def handed(self, reset_at: datetime | None, place: Place | None) -> Handed | None:
+        """The limits, for a process that shares the ledger.
+
+        Args:
+            reset_at: when the session was last reset.
+            place: where work is handed over.
+        """
+        if not self.limits:
+            return None
+        mark = "" if reset_at is None else str(reset_at)
+        if self._together is not None:
+            start = self._together.start
+        elif self._handed is None or self._handed.start.reset_at != mark:
+            of_cell = self.spent(_OF_CELL, place)
+            start = Start(self._store().end(), new_id(), _of(self._session()), _cell_of(place), of_cell, mark)
+        else:
+            start = self._handed.start
+        if self._handed is None or self._handed.limits != tuple(self.limits):
+            self._handed = Handed(tuple(self.limits), start)
+        return self._handed
+
+    def hold_for(self, handed: Handed | None, session: str) -> None:
+        """Hold the limits of whoever handed work over, whose ledger is this one."""
+        if handed == self._handed:
+            return
+        if handed is not None and (self._together is None or self._together.start != handed.start):
+            self._together = Together(self._store().journal, session, handed.start)
+        self._handed, self.limits = handed, [] if handed is None else list(handed.limits)
+
+    def terms(self, reset_at: datetime | None, place: Place, taken: dict[str, str]) -> Terms:
+        """The limits, for processes that may not share the ledger.
+
+        Args:
+            reset_at: when the session was last reset.
+            place: where work is handed over, or goes on.
+            taken: worker -> the last of its calls that is counted here.
+        """
+        limits = [one for one in self.limits if one.per != "minute"]
+        teams = [one.limit for one in self.team.standings]
+        today = datetime.now(UTC).date()
+        standings = (
+            Standing(one, self.spent(one, place), first_day(one, today), _cell_of(place) if one.per == "cell" else None)
+            for one in (*limits, *teams)
+        )
+        each = tuple(one for one in self.limits if one.per == "minute")
+        return Terms(time.time_ns(), self.handed(reset_at, place), each, tuple(standings), taken)
+
+    def take_terms(self, terms: Terms, last: str | None) -> None:
+        """Hold the limits of whoever handed work over, whose ledger is not seen here.
+
+        Args:
+            terms: what they say.
+            last: the last of this process's calls that is counted in them.
+        """
+        self.limits = list(terms.limits)
+        self.team.take(terms.standings, self.team.unseen_until(last))
+
+    def hold_no_more(self) -> None:
+        """Whoever handed work over hands over no more."""
+        if self._handed is not None or self.team.hears:
+            self._handed, self._together, self.limits = None, None, []
+            self.team.hear_of(None)
 
     def after_fork(self) -> None:
         """In a forked child: the lock may be held for ever, and the calls in flight are the parent's."""
         self._lock = threading.RLock()
         self._in_flight = WeakKeyDictionary()
+        self._handed = None
         self.team.after_fork()
 
     @property
@@ -138,17 +208,18 @@ class Budgets:
     @exactly
     def spent(self, limit: Limit, place: Place | None = None) -> Amounts:
         """What is used of a limit by now, without the calls in flight."""
-        if limit.scope is not None:
+        if self.team.tells_of(limit):
             return self.team.spent(limit)
+        together = self._together
         if limit.per == "session":
-            return _of(self._session())
+            return _of(self._session()) if together is None else together.spent()
         if limit.per in ("minute", "cell"):
             with self._lock:
                 self._take_in()
                 if limit.per == "minute":
                     return sum((used for _, used in self._latest), Amounts())
-                key = None if place is None else (place.cell, place.execution_count)
-                return Amounts() if key is None else self._of_cells.get(key, Amounts())
+                cell = _cell_of(place)
+                return self._of_cells.get(cell, Amounts()) if together is None else together.spent(cell)
         if limit.per == "notebook":
             notebook = None if place is None else place.notebook
             return self._store().view(lambda totals: _of(_where(totals, notebook=notebook)))
@@ -205,6 +276,10 @@ class Budgets:
         before = time.monotonic() - _MINUTE
         while self._latest and self._latest[0][0] < before:
             self._latest.popleft()
+
+
+def _cell_of(place: Place | None) -> Cell:
+    return (None, None) if place is None else (place.cell, place.execution_count)
 
 
 def usual_output(store: Callable[[], Store], model: str, operation: str | None) -> int:

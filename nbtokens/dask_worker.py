@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from nbtokens.context import enter_place
 from nbtokens.employers import begin, end
 from nbtokens.guard import guarded
 from nbtokens.worker_home import Home
-from nbtokens.workers.dask_plugin import ANNOTATION, annotate_all, topic_of
+from nbtokens.workers.dask_plugin import ANNOTATION, TELL_EVERY, annotate_all, topic_of
 from nbtokens.workers.stopped import as_exception, is_stop
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from nbtokens.context import Place
 
 _DESK: Final = "nbtokens_desk"
-_LOOK_EVERY: Final = 1.0
 _STOPPED: Final = b"BudgetExceeded"
 
 
@@ -63,11 +63,13 @@ class Desk:
         return self.homes[session]
 
     async def _look_on(self) -> None:
-        """Look every second for what was recorded otherwise than by a task: by its processes, or workers that died."""
+        """Look every second for limits, and for what a task's processes recorded, or workers that died."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(TELL_EVERY)
             for home in list(self.homes.values()):
                 await asyncio.to_thread(home.send_others)
+                with guarded, suppress(OSError):  # the scheduler is away
+                    home.hear(await self._worker.scheduler.get_metadata(keys=[home.topic], default=None))
 
     def _place_of(self, key: Any) -> Place | None:  # noqa: ANN401 - Dask's own
         """Where a task was submitted; None where nobody says."""
@@ -75,8 +77,8 @@ class Desk:
         annotation = (task.annotations or {}).get(ANNOTATION) if task is not None else None
         if annotation is None:
             return None
-        session, secret, parcel = pickle.loads(annotation)  # noqa: S301 - as trusted as the task that it came with
-        return self.home_of(session).place_of(pickle.loads(parcel), secret)  # noqa: S301 - the same
+        session, secret, parcel, terms = pickle.loads(annotation)  # noqa: S301 - as trusted as the task that it came with
+        return self.home_of(session).place_of(pickle.loads(parcel), secret, terms)  # noqa: S301 - the same
 
     async def _at_its_place(self, key: Any, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - Dask's own
         """Do something for a task, on a loop's task of its own: the place holds for it, and its thread gets a copy."""
@@ -96,6 +98,8 @@ class Desk:
         done = await self._at_its_place(key, partial(original, key, **kwargs))
         with guarded:
             _mend_stop(done)
+        for home in self.homes.values():
+            home.send()  # what is to be said of it, ahead of its result
         return done
 
     async def _execute_of_actor(self, actor: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401 - the worker's own

@@ -64,6 +64,8 @@ def recording_for(config: Config, session: str) -> Runtime:
         found = next((one for one in every if one.enabled and one.session.id == session), None)
         if found is None:
             found = next((one for one in every if not _under_way[id(one)]), None) or _another()
+        if found.session.id != session:
+            found.budgets.hold_no_more()
         if not (found.enabled and found.session.id == session and found.config == config):
             only_carried = (
                 records_only_carried() or not runtime().enabled

@@ -1,4 +1,4 @@
-"""What this process knows of the team's budgets: a call is held against them here, and waits for no database."""
+"""What this process knows of budgets that others count: a call is held against them here, and waits for nobody."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,20 +28,24 @@ if TYPE_CHECKING:
 NAME: Final = "team_budgets.json"
 _MOST_UNSEEN: Final = 1000
 _NOTHING: Final = Amounts()
+Cell: TypeAlias = tuple[str | None, int | None]
+"""A cell's id, and its execution count: one run of it."""
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A budget, and what the database knows to be spent of it.
+    """A budget, and what the database, or whoever handed work over, knows to be spent of it.
 
     Attributes:
         limit: whose it is, how much, and what happens then.
-        spent: by all whose rows had reached the database.
+        spent: by all whose rows had arrived there.
         since: the first day, UTC, of the day or month that `spent` is of.
+        cell: the run of a cell that it is for; None: for all.
     """
 
     limit: Limit
     spent: Amounts
     since: date
+    cell: Cell | None = None
 
 
 class _Kept(msgspec.Struct):
@@ -58,6 +62,7 @@ class _Whose(NamedTuple):
     user: str | None
     project: str | None
     notebook: str | None
+    cell: Cell
 
 
 class Known:
@@ -76,6 +81,7 @@ class Known:
         self._lock = threading.Lock()
         self._folder: Path | None = None
         self._database = ""
+        self._employer: str | None = None
         self._user: str | None = None
         self._project: str | None = None
         self._unseen: dict[str, tuple[_Whose, Amounts]] = {}
@@ -102,6 +108,19 @@ class Known:
             self._unseen, self._older, self._last_older, self._own = {}, {}, "", {}
             self.standings = () if folder is None else _kept(folder, database)
 
+    def hear_of(self, session: str | None) -> None:
+        """Count for a session whose ledger is not seen here, and that tells of its budgets."""
+        with self._lock:
+            if self._employer != session:
+                self._employer = session
+                self._unseen, self._older, self._last_older, self._own = {}, {}, "", {}
+                self.standings = ()
+
+    @property
+    def hears(self) -> bool:
+        """Whether it counts for such a session."""
+        return self._employer is not None
+
     @property
     def names(self) -> dict[str, str | None]:
         """Scope -> whose budgets may hold here; of notebooks all may."""
@@ -111,22 +130,33 @@ class Known:
         """The limits that hold for a call from a place."""
         notebook = None if place is None else place.notebook
         names = {"user": self._user, "project": self._project, "notebook": notebook}
-        return [one.limit for one in self.standings if one.limit.name == names[one.limit.scope or "user"]]
+        cell = None if place is None else (place.cell, place.execution_count)
+        return [
+            one.limit
+            for one in self.standings
+            if one.cell in {None, cell} and (one.limit.scope is None or one.limit.name == names[one.limit.scope])
+        ]
+
+    def tells_of(self, limit: Limit) -> bool:
+        """Whether others count what is spent of a limit."""
+        return limit.scope is not None or any(one.limit == limit for one in self.standings)
 
     def spent(self, limit: Limit, now: datetime | None = None) -> Amounts:
         """What is spent of a limit: by what the database knew, and by this process since."""
         since = first_day(limit, (now or datetime.now(UTC)).date())
         with self._lock:
-            known = (one.spent for one in self.standings if one.limit == limit and one.since == since)
-            own = (used for whose, used in self._own.items() if whose.day >= since and _is_of(limit, whose))
-            return sum(own, next(known, _NOTHING))
+            known = next((one for one in self.standings if one.limit == limit and one.since == since), None)
+            cell = None if known is None else known.cell
+            own = (used for whose, used in self._own.items() if whose.day >= since and _is_of(limit, whose, cell))
+            return sum(own, _NOTHING if known is None else known.spent)
 
     @exactly
     def count(self, record: Record) -> None:
         """A call of this process was recorded."""
-        if self._folder is None or record.kind != "call":
+        if (self._folder is None and self._employer is None) or record.kind != "call":
             return
-        whose = _Whose(record.started_at.date(), record.user, record.project, record.notebook)
+        cell = record.cell, record.execution_count
+        whose = _Whose(record.started_at.date(), record.user, record.project, record.notebook, cell)
         used = Amounts(record.cost_usd, record.total_tokens or 0)
         self.counted_at = time.monotonic()
         with self._lock:
@@ -146,6 +176,12 @@ class Known:
             if self._older:
                 found[self._last_older] = max(whose.day for whose in self._older)
             return found
+
+    def unseen_until(self, last: str | None) -> list[str]:
+        """The ids of own calls up to one of them, of those that are not known to be counted there."""
+        with self._lock:
+            ids = [self._last_older, *self._unseen]
+        return ids[: ids.index(last) + 1] if last in ids else []
 
     def take(self, standings: Iterable[Standing], seen: Collection[str]) -> None:
         """What the database says now, in which the calls of some ids are counted."""
@@ -186,12 +222,16 @@ def _kept(folder: Path, database: str) -> tuple[Standing, ...]:
 
 
 def first_day(limit: Limit, today: date) -> date:
-    """The first day of the day or month that it is."""
+    """The first day of the day or month that it is; of what has no end, the first of all."""
+    if limit.per not in {"day", "month"}:
+        return date.min
     return today if limit.per == "day" else today.replace(day=1)
 
 
-def _is_of(limit: Limit, whose: _Whose) -> bool:
-    return limit.scope is not None and getattr(whose, limit.scope) == limit.name
+def _is_of(limit: Limit, whose: _Whose, cell: Cell | None) -> bool:
+    if limit.scope is None:
+        return cell in {None, whose.cell}
+    return bool(getattr(whose, limit.scope) == limit.name)
 
 
 def _add(sums: dict[_Whose, Amounts], whose: _Whose, used: Amounts) -> None:

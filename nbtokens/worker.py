@@ -40,7 +40,7 @@ _undelivered: Final[deque[tuple[str, int, Record | None, Record]]] = deque(maxle
 def board(parcel: bytes) -> BoardingPass:
     """A process begins that another one has started, in a new interpreter: record from here on, as that one does."""
     sent = _open(parcel)
-    recording_for(sent.config, sent.session)
+    recording_for(sent.config, sent.session).budgets.hold_for(sent.handed, sent.session)
     return BoardingPass(sent.place, sent.run_id)
 
 
@@ -106,7 +106,9 @@ class Work:
         parcel = self._parcel
         scopes = (_Sent(parcel.sender, parcel.key),) if self._delivers else ()
         with guarded:
-            errand = context.Errand(parcel.run_id, recording_for(parcel.config, parcel.session))
+            recording = recording_for(parcel.config, parcel.session)
+            recording.budgets.hold_for(parcel.handed, parcel.session)
+            errand = context.Errand(parcel.run_id, recording)
             return replace(parcel.place or context.NOWHERE, scopes=scopes, errand=errand)
         return None
 

@@ -22,6 +22,7 @@ from nbtokens.employers import recording_for
 from nbtokens.fingerprint import KEY_NAME
 from nbtokens.folder import make_folder
 from nbtokens.guard import guarded
+from nbtokens.handed_limits import Terms
 from nbtokens.history.follow import Follower
 from nbtokens.history.journal import NAME as JOURNAL
 from nbtokens.history.journal import Journal
@@ -50,11 +51,14 @@ class Home:
         worker: the worker.
         topic: under which home listens.
         session: the session.
+
+    Attributes:
+        topic: under which home listens.
     """
 
     def __init__(self, worker: Worker, topic: str, session: str) -> None:
         self._worker: Any = worker
-        self._topic = topic
+        self.topic = topic
         self._session = session
         self._folder = _base() / session
         self._lock = threading.Lock()
@@ -63,24 +67,31 @@ class Home:
         self._outbox: deque[tuple[int | None, bool, bytes | None, bytes]] = deque()
         self._is_due = False
         self._recording: Runtime | None = None
+        self._terms_at = 0
+        self._is_far = False
 
-    def place_of(self, parcel: Parcel, key: bytes) -> Place:
+    def place_of(self, parcel: Parcel, key: bytes, terms: bytes | None = None) -> Place:
         """Where a task's calls belong, here.
 
         Args:
             parcel: what came along with it.
             key: what its ledger's key file holds.
+            terms: the limits.
         """
         if parcel.is_own:  # the worker is a thread of whoever submitted
             return place_of(parcel.key) or parcel.place or NOWHERE
         config = self.config_for(parcel.config, key, parcel.user)
         recording = self._recording = recording_for(config, parcel.session)
-        told = _Told(self, parcel.key, is_kept=config.folder == parcel.config.folder)
+        self._is_far = config.folder != parcel.config.folder
+        if self._is_far:
+            recording.budgets.team.hear_of(parcel.session)
+        self.hear(terms)
+        told = _Told(self, parcel.key, is_kept=not self._is_far)
 
         def forward(place: Place) -> bytes:
             alone = replace(place, scopes=(), entered=None, outer=None, errand=None)
             onward = replace(parcel, place=alone, run_id=current_run_id())
-            return pickle.dumps((parcel.session, key, pickle.dumps(onward)))
+            return pickle.dumps((parcel.session, key, pickle.dumps(onward), terms))
 
         return replace(
             parcel.place or NOWHERE, scopes=(told,), errand=Errand(parcel.run_id, recording, forward=forward)
@@ -104,6 +115,19 @@ class Home:
         settings = msgspec.structs.replace(config.settings, database=None, user=user or config.settings.user)
         return replace(config, folder=own, settings=settings)
 
+    def hear(self, encoded: bytes | None) -> None:
+        """Home tells of its limits; what is older than what is known changes nothing."""
+        recording = self._recording
+        if encoded is None or recording is None or recording.session.id != self._session:
+            return
+        terms = msgspec.json.decode(encoded, type=Terms)
+        if terms.at > self._terms_at:
+            self._terms_at = terms.at
+            if self._is_far:
+                recording.budgets.take_terms(terms, terms.taken.get(self._worker.id))
+            else:
+                recording.budgets.hold_for(terms.handed, self._session)
+
     def tell(self, key: int | None, record: Record, before: Record | None = None, *, is_kept: bool) -> None:
         """Tell home of a record, at once; on whatever thread this is, nothing waits for it.
 
@@ -118,15 +142,25 @@ class Home:
         self._outbox.append((key, is_kept, encode(before) if before is not None else None, encode(record)))
         if not self._is_due:
             self._is_due = True
-            self._worker.loop.add_callback(self._send)
+            self._worker.loop.add_callback(self.send)
 
-    def _send(self) -> None:
+    def send(self) -> None:
         """On the worker's loop: put everything into its stream, ahead of whatever comes."""
         with guarded:
             self._is_due = False
-            while self._outbox:
+            notices = self._notices()
+            while self._outbox or notices:
                 rows = [self._outbox.popleft() for _ in range(min(len(self._outbox), _MOST_ROWS))]
-                self._worker.log_event(self._topic, {"rows": rows})
+                self._worker.log_event(self.topic, {"of": self._worker.id, "rows": rows, "notices": notices})
+                notices = []
+
+    def _notices(self) -> list[str]:
+        """What is to be said to the user, who is there and not here."""
+        recording = self._recording
+        if recording is None or recording.session.id != self._session or not recording.notices:
+            return []
+        notices, recording.notices = recording.notices, []
+        return notices
 
     def send_others(self) -> None:
         """Send what is new in this worker's journals and was not sent yet, and those of workers that died here."""
@@ -143,7 +177,7 @@ class Home:
             if self._recording is not None:
                 self._recording.settle(at_exit=True)
         self.send_others()
-        self._send()
+        self.send()
 
     def _new_records(self) -> Iterator[Record]:
         for path in sorted(self._folder.glob(f"*/{JOURNAL}")):

@@ -37,12 +37,17 @@ def latest_calls(journal: Journal, most: int) -> tuple[list[Record], int]:
 
 
 class Follower:
-    """Gives each record of a journal once; all of them anew after the file was replaced."""
+    """Gives each record of a journal once; all of them anew after the file was replaced.
 
-    def __init__(self, journal: Journal) -> None:
+    Args:
+        journal: the journal.
+        offset: behind which record to begin.
+    """
+
+    def __init__(self, journal: Journal, offset: int = 0) -> None:
         self._journal = journal
         self._identity = journal.identity()
-        self._offset = 0
+        self._offset = offset
 
     def __call__(self) -> Iterator[Record]:
         """The records that were not given before."""

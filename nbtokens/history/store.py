@@ -123,6 +123,12 @@ class Store:
             counted.amend(every, [Amendment.of(record) for record in waiting if record.kind == "amend"], waiting)
             return look(every)
 
+    def end(self) -> int:
+        """The offset behind the last record in the file."""
+        with self._reading:
+            self._counted.catch_up()
+            return self._counted.offset
+
     def totals(self) -> Totals:
         """Totals over every record, as they are now."""
         return self.view(lambda totals: totals.copied())

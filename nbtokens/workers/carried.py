@@ -16,11 +16,15 @@ from nbtokens.workers.unseen import take_out_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from nbtokens.config import Config
     from nbtokens.context import Scope
+    from nbtokens.handed_limits import Handed, Terms
     from nbtokens.history.store import Store
+    from nbtokens.limits import Limit
     from nbtokens.record import Record
+    from nbtokens.shared_budgets import Known
     from nbtokens.views import Session
 
 P = ParamSpec("P")
@@ -40,6 +44,24 @@ except Exception:
 _EVALUATE: Final = "[exec(source, names), names['value']][1]"
 
 
+class Holding(Protocol):
+    """The limits of a recording.
+
+    Attributes:
+        limits: those of this process.
+        team: those of its team.
+    """
+
+    limits: list[Limit]
+    team: Known
+
+    def handed(self, reset_at: datetime | None, place: Place | None) -> Handed | None:
+        """What a process needs to hold them that shares the ledger."""
+
+    def terms(self, reset_at: datetime | None, place: Place, taken: dict[str, str]) -> Terms:
+        """What a process needs that may not."""
+
+
 class Office(Protocol):
     """The recording that work is handed out from."""
 
@@ -54,6 +76,13 @@ class Office(Protocol):
     @property
     def store(self) -> Store:
         """The history."""
+
+    @property
+    def budgets(self) -> Holding:
+        """The limits."""
+
+    def tell(self, sentence: str) -> None:
+        """Say something to the user, once."""
 
     def count(self, record: Record, scopes: Iterable[Scope]) -> None:
         """Let those know who count a record that is kept already."""
@@ -74,6 +103,7 @@ class Parcel:
         key: by which the sender knows the place again.
         sender: the sender's process.
         user: who makes the calls, wherever that is.
+        handed: the limits that hold.
     """
 
     config: Config
@@ -83,6 +113,7 @@ class Parcel:
     key: int
     sender: str
     user: str | None = None
+    handed: Handed | None = None
 
     @property
     def is_own(self) -> bool:
@@ -148,9 +179,9 @@ def pack(place: Place | None, run_id: str | None) -> bytes | None:
         if len(_Handing.places) > _MOST_KEPT:
             _Handing.places.popitem(last=False)
         alone = replace(place, scopes=(), entered=None, outer=None, errand=None) if place is not None else None
-        return pickle.dumps(
-            Parcel(office.config, office.session.id, run_id, alone, key, this_process(), office.config.user)
-        )
+        handed = office.budgets.handed(office.session.reset_at, place)
+        sender, user = this_process(), office.config.user
+        return pickle.dumps(Parcel(office.config, office.session.id, run_id, alone, key, sender, user, handed))
     return None
 
 

@@ -14,15 +14,19 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+import time
 from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import dask
+import msgspec
 from distributed import WorkerPlugin
 
-from nbtokens.context import current_run_id, own_place
+from nbtokens.context import current_place, current_run_id, enter_place, own_place
 from nbtokens.fingerprint import KEY_NAME, Fingerprints
 from nbtokens.guard import guarded
 from nbtokens.record import decode
@@ -33,11 +37,16 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
 
+    from nbtokens.context import Place
     from nbtokens.record import Record
     from nbtokens.workers.carried import Office
 
 ANNOTATION: Final = "nbtokens"
+TELL_EVERY: Final = 1.0
+"""How often limits are told of, and asked for on workers, in seconds."""
+_AS_OLD_AS: Final = 0.5
 _MOST_SESSIONS: Final = 8
+_MOST_WORKERS: Final = 1000
 
 
 def record_on(client: Client) -> Awaitable[Any] | None:
@@ -59,6 +68,7 @@ def record_on(client: Client) -> Awaitable[Any] | None:
             own: Any = client
             own.subscribe_topic(topic_of(session), arrivals)
             own.loop.add_callback(_catch_up, client, topic_of(session), arrivals)
+            own.loop.add_callback(_tell_of_limits, client, topic_of(session), arrivals, current_place())
     return asyncio.ensure_future(registered) if client.asynchronous else None
 
 
@@ -108,14 +118,41 @@ class Arrivals:
         self._office = office
         self._known: set[str] = set()
         self._lock = threading.Lock()
+        self._taken: dict[str, str] = {}
+        self._terms: tuple[float, Any, bytes | None] = 0.0, None, None
+
+    def terms(self, place: Place) -> bytes | None:
+        """The limits for workers, at most half a second old; None while there never were any.
+
+        Args:
+            place: where work is handed over, or goes on.
+        """
+        budgets = self._office.budgets
+        held = tuple(budgets.limits), budgets.team.standings, place.cell, place.execution_count
+        at, before, terms = self._terms
+        if before != held or time.monotonic() > at + _AS_OLD_AS:
+            if any(held[:2]) or terms is not None:
+                terms = msgspec.json.encode(budgets.terms(self._office.session.reset_at, place, dict(self._taken)))
+            self._terms = time.monotonic(), held, terms
+        return terms
 
     def __call__(self, event: tuple[Any, dict[str, Any]]) -> None:
         """Something was sent. This is the client's own loop, which waits for no file."""
         with guarded:
+            for sentence in event[1].get("notices", ()):
+                self._office.tell(sentence)
             for key, is_kept, before, row in event[1]["rows"]:
                 record = decode(row)
+                if before is None and record.kind == "call":
+                    self._note(event[1]["of"], record.id)
                 if self._is_new(record, before):
                     self._take_in(record, key, before, is_kept=is_kept)
+
+    def _note(self, worker: str, call: str) -> None:
+        self._taken.pop(worker, None)
+        if len(self._taken) >= _MOST_WORKERS:
+            del self._taken[next(iter(self._taken))]
+        self._taken[worker] = call
 
     def _is_new(self, record: Record, before: bytes | None) -> bool:
         name = record.id if before is None else f"{record.id} {record.cost_usd}"
@@ -157,6 +194,22 @@ async def _catch_up(client: Any, topic: str, arrivals: Arrivals) -> None:  # noq
             arrivals(event)
 
 
+async def _tell_of_limits(client: Any, topic: str, arrivals: Arrivals, place: Place) -> None:  # noqa: ANN401 - a client of Dask
+    """Tell workers of the limits, while the client lives. They ask the scheduler, which keeps the latest."""
+    enter_place(None)  # not that of the cell which called `record_on`
+    told = None
+    while client.status not in {"closing", "closed"}:
+        with guarded:
+            now = current_place()
+            now = replace(now, notebook=now.notebook or place.notebook)
+            terms = await asyncio.to_thread(arrivals.terms, now)
+            if terms != told:
+                with suppress(OSError):  # the scheduler is away
+                    await client.scheduler.set_metadata(keys=[topic], value=terms)
+                    told = terms
+        await asyncio.sleep(TELL_EVERY)
+
+
 def _annotated(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the client's own
     """Submit a graph, with the present place on its tasks."""
     annotation = None
@@ -178,7 +231,10 @@ def _annotation() -> bytes | None:
     if place is not None and place.errand is not None and place.errand.forward is not None:
         return place.errand.forward(place)
     parcel = pack(place, current_run_id())
-    return None if parcel is None else pickle.dumps((office.session.id, _secret(office), parcel))
+    if parcel is None:
+        return None
+    terms = _arrivals_of(office).terms(current_place())
+    return pickle.dumps((office.session.id, _secret(office), parcel, terms))
 
 
 def _secret(office: Office) -> bytes:

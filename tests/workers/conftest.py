@@ -51,6 +51,10 @@ def ask_and_die(prompt="hi"):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def ask_often(prompts=("hi",) * 50):
+    return [ask(prompt) for prompt in prompts]
+
+
 def fail(what):
     raise LookupError(what)
 

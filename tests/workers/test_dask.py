@@ -21,7 +21,7 @@ pytest.importorskip("distributed", reason="dask.distributed is not installed")
 
 FIRST: Final = """
 %load_ext nbtokens
-import nbtokens, os, signal
+import nbtokens, os, signal, time
 import dask
 from dask.distributed import Client, LocalCluster
 from nbtokens.workers.dask_plugin import record_on

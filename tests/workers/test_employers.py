@@ -87,3 +87,29 @@ def test_a_stopped_call_in_a_pool(pool: str, cells: Cells, ledger: Ledger) -> No
     )
     assert out.split() == ["BudgetExceeded", "1", "3"]
     assert not ledger.rows()
+
+
+EXECUTORS: Final = {
+    "fork": "futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('fork'))",
+    "spawn": "futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('spawn'))",
+    "loky": "loky.get_reusable_executor(2)",
+}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_limits_in_other_processes(executor: str, cells: Cells, ledger: Ledger) -> None:
+    """Processes hold the limits of the notebook together: what they have spent they read from the ledger they share."""
+    cells(
+        "%load_ext nbtokens\nimport multiprocessing, nbtokens\nfrom concurrent import futures\n"
+        "from joblib.externals import loky\nfrom work import *\nask()",
+        "limit = nbtokens.budget(tokens=700)\n"
+        f"pool = {EXECUTORS[executor]}\n"
+        "tasks = [pool.submit(ask_often) for _ in range(3)]\n"
+        "assert [isinstance(task.exception(), nbtokens.BudgetExceeded) for task in tasks] == [True] * 3",
+        "limit.remove()\npool.submit(ask).result()\npool.shutdown()",
+    )
+    before, *rows, after = ledger.rows()
+    cells_of = [row["execution_count"] for row in (before, *rows, after)]
+    assert cells_of == [1, *[2] * len(rows), 3]
+    used = [before["total_tokens"], *(row["total_tokens"] for row in rows)]
+    assert sum(used) <= 700 + 2 * max(used)  # one call of each that was in flight, or longer than the usual one
