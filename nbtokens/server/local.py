@@ -122,8 +122,9 @@ class LocalSource:
                 if key.day.startswith(first) and (limit.per != "notebook" or key.notebook == of.notebook):
                     spent.merge(sums)
         whose = of.notebook or of.user or of.session
+        name = {"notebook": whose, "session": f"session of {whose}"}.get(limit.per, f"this project, as set by {whose}")
         return Budget(
-            name=f"this project, as set in {whose}" if limit.per in ("day", "month") else whose,
+            name=name,
             period=limit.per,
             limit_usd=limit.cost_usd,
             spent_usd=spent.cost_usd,

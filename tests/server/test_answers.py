@@ -243,7 +243,8 @@ def test_budgets_of_kernels(rest: Rest, ledger: Ledger, script: Script) -> None:
             assert rest.get("/overview").json()["budgets"][-1]["spent_tokens"] == 0
         assert rest.get("/overview", ADAS).json()["budgets"] == []
     assert (day["period"], day["limit_usd"], day["spent_usd"], day["limit_tokens"]) == ("day", 0.5, 0.3, None)
-    assert "this project" in day["name"]
+    assert day["name"].startswith("this project, as set by ")
+    assert session["name"] == day["name"].replace("this project, as set by", "session of")
     assert (session["period"], session["limit_tokens"], session["spent_tokens"]) == ("session", 1000, 120)
     assert list((ledger.folder / "limits").iterdir()) == []
 
