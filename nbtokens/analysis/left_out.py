@@ -13,21 +13,18 @@ class LeftOut(NamedTuple):
 
     Attributes:
         calls: how many.
-        before: when the first of the later ones began, UTC.
+        before: all of them began before, UTC, and the others did not.
+        looked_at: how many of the latest calls were looked at.
     """
 
     calls: int
     before: datetime
+    looked_at: int
 
-    def said(self, looked_at: int, what: str) -> str:
-        """In words, and how to look at them.
-
-        Args:
-            looked_at: how many of the latest calls were looked at.
-            what: the calls' name, `calls that can be tested`.
-        """
+    def said(self, what: str) -> str:
+        """In words, and how to look at them. They are called, say, `calls that can be tested`."""
         when = self.before.isoformat(timespec="microseconds").replace("+00:00", "Z")
         return (
-            f"Looked at are the latest {looked_at:,} of {looked_at + self.calls:,} {what}. For those before them say "
-            f"--until {when}; or ask for one --model, --run or span of time after the other."
+            f"Looked at are the latest {self.looked_at:,} of {self.looked_at + self.calls:,} {what}. For those before "
+            f"them say --until {when}; or ask for one --model, --run or span of time after the other."
         )

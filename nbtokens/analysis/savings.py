@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from nbtokens.analysis.left_out import LeftOut
     from nbtokens.analysis.waste import Kind, Prefix, Some
     from nbtokens.order import Price
 
@@ -56,6 +57,10 @@ class Saving(NamedTuple):
 
 class Wasted(Protocol):
     """Calls that were wasted, wherever these were found: among the rows of a file, or by a database."""
+
+    @property
+    def left_out(self) -> LeftOut | None:
+        """Earlier calls that were not looked at; None where all were."""
 
     def failed(self) -> dict[str, Some]:
         """By model, what failed and was paid for all the same."""

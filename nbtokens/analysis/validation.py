@@ -153,7 +153,7 @@ def timed(blocks: Iterable[Columns]) -> tuple[list[Timed], LeftOut | None]:
     points = [_timed(fields) for _, fields in latest]
     if count <= MOST:
         return points, None
-    return points, LeftOut(count - MOST, min(began for began, _ in latest).replace(tzinfo=UTC))
+    return points, LeftOut(count - MOST, min(began for began, _ in latest).replace(tzinfo=UTC), MOST)
 
 
 TIMED: Final = (

@@ -147,6 +147,8 @@ class Waste:
 class Found:
     """What was wasted, of all that was looked at."""
 
+    left_out: Final = None
+
     def __init__(
         self, kinds: list[Kind], cells: list[tuple[str | None, str | None]], rows: Gathered, money: Money
     ) -> None:

@@ -43,7 +43,7 @@ class Cost:
 
         meter = runtime().meter
         meter.wait_for_prices(_PRICES_WAIT)
-        report = spending_report(spending, savings_of(wasted, meter.price, siblings))
+        report = spending_report(spending, savings_of(wasted, meter.price, siblings), wasted.left_out)
         over = arguments.max is not None and spending.sums.cost_usd > arguments.max
         return Answer(report, int(over))
 

@@ -13,6 +13,7 @@ from nbtokens.reports.report import Part, Report, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nbtokens.analysis.left_out import LeftOut
     from nbtokens.analysis.savings import Saving
     from nbtokens.analysis.spending import Forecast, Spending
     from nbtokens.history.totals import Sums
@@ -31,18 +32,27 @@ _WORDS: Final = {
 }
 
 
-def spending_report(spending: Spending, savings: Sequence[Saving]) -> Report:
-    """The report of what some calls cost."""
+def spending_report(spending: Spending, savings: Sequence[Saving], left_out: LeftOut | None) -> Report:
+    """The report of what some calls cost.
+
+    Args:
+        spending: what they cost.
+        savings: what could have been saved.
+        left_out: calls in which no savings were looked for; None where these were looked for in all.
+    """
+    data = {**_data(spending, savings), "savings_left_out": None if left_out is None else left_out._asdict()}
     sums = spending.sums
     if not sums.calls and not sums.cache_hits:
-        return Report("LLM cost", ("No calls are recorded that this asks for.",), _data(spending, savings))
+        return Report("LLM cost", ("No calls are recorded that this asks for.",), data)
     parts: list[Part] = [Table("", ("what", ">USD"), _overall(sums))]
     parts += [by_table(f"By {name}", name, groups, f"(no {name})") for name, groups in spending.by.items()]
     parts += _going_on(spending.forecast)
     if spending.unpriced:
         parts += [_unpriced(spending), _how_to_price(spending)]
     parts += _could_have_been_saved(savings)
-    return Report("LLM cost", tuple(parts), _data(spending, savings))
+    if left_out is not None:
+        parts.append(f"Of savings: {left_out.said('calls that were paid for')}")
+    return Report("LLM cost", tuple(parts), data)
 
 
 def _could_have_been_saved(savings: Sequence[Saving]) -> list[Part]:

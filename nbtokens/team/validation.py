@@ -83,7 +83,7 @@ def _left_out(connection: Connection, condition: ColumnElement[bool]) -> LeftOut
     began = select(_row.started_at).where(*_usable(condition)).order_by(*_LATEST_FIRST).limit(MOST).subquery()
     first = connection.scalar(select(func.min(began.c.started_at)))
     count = connection.scalar(select(func.count()).where(*_usable(condition))) or 0
-    return None if first is None or count <= MOST else LeftOut(count - MOST, first)
+    return None if first is None or count <= MOST else LeftOut(count - MOST, first, MOST)
 
 
 def _usable(condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import and_, case, func, or_, select
 
+from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.savings import LEAST_CALLS
 from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.analysis.waste import (
@@ -66,9 +68,11 @@ class TeamWaste:
     Args:
         lots: these calls.
         prefixes: their leading blocks that came again soon, by model.
+        left_out: earlier calls that were not looked at; None where all were.
     """
 
-    def __init__(self, lots: list[_Lot], prefixes: dict[str, list[Prefix]]) -> None:
+    def __init__(self, lots: list[_Lot], prefixes: dict[str, list[Prefix]], left_out: LeftOut | None) -> None:
+        self.left_out = left_out
         self._lots = lots
         self._rest = [lot for lot in lots if lot.kind.status == "ok" and not lot.repeated]
         self._prefixes = prefixes
@@ -100,9 +104,17 @@ class TeamWaste:
 
 def wasted(connection: Connection, condition: ColumnElement[bool]) -> TeamWaste:
     """What was wasted of the latest calls that a condition selects."""
-    paid = _paid(connection, condition)
+    are_paid = and_(condition, _row.kind == "call", _row.cost_usd > 0)
+    newest_first = select(_row.started_at).where(are_paid).order_by(_row.started_at.desc())
+    before = connection.scalar(newest_first.offset(LATEST).limit(1))
+    paid = _paid(connection, are_paid if before is None else and_(are_paid, _row.started_at > before))
     repeated = _repeated(paid)
-    return TeamWaste(_lots(connection, paid, repeated), _prefixes(connection, paid, repeated))
+    lots = _lots(connection, paid, repeated)
+    left_out = None
+    if before is not None:
+        count = connection.scalar(select(func.count()).where(are_paid, _row.started_at <= before)) or 0
+        left_out = LeftOut(count, before + timedelta(microseconds=1), sum(lot.some.calls for lot in lots))
+    return TeamWaste(lots, _prefixes(connection, paid, repeated), left_out)
 
 
 def _repetition(lot: _Lot) -> tuple[str, str]:
@@ -131,13 +143,8 @@ def _merged(lots: Iterable[_Lot], name_of: Callable[[_Lot], Name]) -> dict[Name,
     return found
 
 
-def _paid(connection: Connection, condition: ColumnElement[bool]) -> CTE:
-    """The latest calls that were paid for."""
-    are_paid = and_(condition, _row.kind == "call", _row.cost_usd > 0)
-    newest_first = select(_row.started_at).where(are_paid).order_by(_row.started_at.desc())
-    before = connection.scalar(newest_first.offset(LATEST).limit(1))
-    if before is not None:
-        are_paid = and_(are_paid, _row.started_at > before)
+def _paid(connection: Connection, are_paid: ColumnElement[bool]) -> CTE:
+    """The calls that are looked at."""
     is_ok = func.coalesce(_row.status, "") == "ok"
     fields = (*Kind._fields, *_TOKENS, *_RUN, "notebook", "cell", "id", "started_at", "cost_usd")
     return (

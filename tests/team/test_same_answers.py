@@ -78,6 +78,15 @@ def test_the_same_rows_give_the_same_answers(
     printed = " ".join(capsys.readouterr().out.split())
     assert f"Looked at are the latest 500 of {500 + left_out['calls']:,} calls that can be tested" in printed
     assert "Drawn: the latest 100 of 500 calls" in printed
+    monkeypatch.setattr("nbtokens.team.waste.LATEST", 500)
+    assert main(["--team", "cost", "--json"]) == 0
+    of_latest = json.loads(capsys.readouterr().out)
+    left_out = of_latest["savings_left_out"]
+    assert left_out["calls"] > left_out["looked_at"] == 500
+    assert main(["cost", "--since", left_out["before"], "--json"]) == 0
+    assert _rounded(of_latest["savings"]) == _rounded(json.loads(capsys.readouterr().out)["savings"])
+    assert main(["--team", "cost"]) == 0
+    assert "Of savings: Looked at are the latest 500 of" in capsys.readouterr().out
 
 
 def _answer(question: str, capsys: pytest.CaptureFixture[str]) -> Any:  # noqa: ANN401 - any JSON
