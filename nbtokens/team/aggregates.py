@@ -10,6 +10,7 @@ from sqlalchemy import Float, Integer, Label, Select, Text, and_, case, cast, fu
 
 from nbtokens.history.distribution import GREATEST, RELATIVE_ERROR, Distribution
 from nbtokens.history.sums import MEASURES, Measures
+from nbtokens.team.grouping import few_groups
 from nbtokens.team.tables import SUMS, daily, token_usage
 from nbtokens.team.writing import read
 
@@ -110,7 +111,9 @@ def measures_of_rows(
         buckets = together(of.bucket, of.count).filter(of.bucket.is_not(None))
         sums = (func.sum(of.count), func.sum(of.sum), func.min(of.least), func.max(of.most))
         query = select(*keys, *sums, zeros, cast(buckets, Text)).group_by(*keys)
-        for *key, count, total, least, most, of_zero, counts in connection.execute(query):
+        with few_groups(connection):
+            rows = connection.execute(query).all()
+        for *key, count, total, least, most, of_zero, counts in rows:
             known = {} if counts is None else msgspec.json.decode(counts, type=dict[int, int])
             spread = Distribution(int(count), total, least, most, int(of_zero), known)
             setattr(found.setdefault(tuple(key), Measures()), name, spread)

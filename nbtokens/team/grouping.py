@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Date, Text, cast, func, literal, type_coerce
+from sqlalchemy import BigInteger, Date, Text, cast, func, literal, text, type_coerce
 
 from nbtokens.analysis.selection import KNOWN, OF_DAYS
 from nbtokens.team.tables import token_usage
 from nbtokens.team.where import MODEL, PURPOSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Label
 
@@ -39,6 +40,17 @@ class Dimension(NamedTuple):
     name_of: Callable[[Any], str | None]
 
 
+@contextmanager
+def few_groups(connection: Connection) -> Iterator[None]:
+    """Have PostgreSQL count in memory: of what is computed it expects far more groups, and would sort all rows."""
+    is_told = connection.dialect.name == "postgresql"
+    if is_told:
+        connection.execute(text("SET LOCAL enable_sort = off"))
+    yield
+    if is_told:
+        connection.execute(text("SET LOCAL enable_sort = on"))
+
+
 def day_of(connection: Connection) -> ColumnElement[Any]:
     """The UTC day of a row: a date, on SQLite its text."""
     at = _row.started_at
@@ -50,9 +62,9 @@ def microseconds(connection: Connection) -> ColumnElement[Any]:
     """When a row began, in microseconds since 1970, UTC."""
     at = _row.started_at
     if connection.dialect.name == "sqlite":
-        text = type_coerce(at, Text)
-        return cast(func.strftime("%s", text), BigInteger) * SECOND_IN_MICROSECONDS + cast(
-            func.substr(text, 21, 6), BigInteger
+        written = type_coerce(at, Text)
+        return cast(func.strftime("%s", written), BigInteger) * SECOND_IN_MICROSECONDS + cast(
+            func.substr(written, 21, 6), BigInteger
         )
     seconds = func.date_part("epoch", at)  # extract() would make decimals of them, which are slow
     return cast(func.round(seconds * float(SECOND_IN_MICROSECONDS)), BigInteger)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import Integer, Text, and_, case, cast, func, select
 
 from nbtokens.team.given import given, same
+from nbtokens.team.grouping import few_groups
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -52,7 +53,9 @@ def counted(connection: Connection, values: Subquery, by: Sequence[str]) -> Coun
     keys = [values.c[name] for name in by]
     bucket = _bucket(values).label("bucket")
     found: Counts = defaultdict(dict)
-    for *key, number, count in connection.execute(select(*keys, bucket, func.count()).group_by(*keys, bucket)):
+    with few_groups(connection):
+        rows = connection.execute(select(*keys, bucket, func.count()).group_by(*keys, bucket)).all()
+    for *key, number, count in rows:
         found[tuple(key)][number] = count
     return found
 
