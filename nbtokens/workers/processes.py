@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtokens.context import Place, current_run_id, enter_place, infer, own_place, record_only_carried, set_run_id
@@ -24,6 +25,7 @@ except Exception:
 """
 _WORKERS: Final = frozenset({("multiprocessing.pool", "worker"), ("multiprocessing.managers", "_run_server")})
 _EXECUTORS_WORKER: Final = "_process_worker"
+_DASKS: Final = "distributed.process"
 
 
 class BoardingPass:
@@ -101,7 +103,7 @@ def _wrap_start(original: Callable[..., Any]) -> Callable[..., Any]:
     def start(process: Any) -> Any:  # noqa: ANN401 - the process's own
         with guarded:
             if not _serves_a_pool(process):
-                vars(process)[_PASS] = BoardingPass(own_place(), current_run_id())
+                vars(process)[_PASS] = BoardingPass(_place_of(process), current_run_id())
         try:
             return original(process)
         except BaseException as error:
@@ -111,6 +113,15 @@ def _wrap_start(original: Callable[..., Any]) -> Callable[..., Any]:
             vars(process).pop(_PASS, None)
 
     return start
+
+
+def _place_of(process: Any) -> Place | None:  # noqa: ANN401 - any process
+    """Where what a process does belongs; of one that Dask starts that is a guess, for others submit its tasks."""
+    place = own_place()
+    target = vars(process).get("_target")
+    if place is None or place.attribution == "none" or getattr(target, "__module__", None) != _DASKS:
+        return place
+    return replace(place, attribution="inferred")
 
 
 def _serves_a_pool(process: Any) -> bool:  # noqa: ANN401 - any process

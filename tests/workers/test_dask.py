@@ -176,6 +176,33 @@ def test_a_worker_that_dies(cells: Cells, ledger: Ledger, first: str) -> None:
     assert places(ledger) == [(2, "exact", None, None)] * 2
 
 
+def test_a_machine_that_is_lost(cells: Cells, ledger: Ledger) -> None:
+    """Each row is at home while its task still runs: a worker is killed and its journal is gone, and no row is.
+
+    The worker that its nanny starts in its place records too.
+    """
+    cells(
+        FAR + "import shutil, time",
+        "def work_long(mark):\n"
+        "    import os, time, work\n"
+        "    if os.path.exists(mark): return work.ask('again')[1]\n"
+        "    for number in range(3): work.ask(str(number))\n"
+        "    with open(mark + '.part', 'w') as file: file.write(str(os.getpid()))\n"
+        "    os.rename(mark + '.part', mark)\n"
+        "    time.sleep(1_000)\n"
+        "task = client.submit(work_long, os.path.abspath('mark'))\n"
+        "while not os.path.exists('mark') or nbtokens.history().sums.calls < 3: time.sleep(0.05)\n"
+        "assert not task.done() and nbtokens.session().sums.calls == 3",
+        "workers = set(client.scheduler_info()['workers'])\n"
+        "os.kill(int(open('mark').readline()), signal.SIGKILL); shutil.rmtree('far', ignore_errors=True)\n"
+        "assert task.result() == 'again'\n"
+        "while not (new := set(client.scheduler_info()['workers']) - workers): time.sleep(0.05)\n"
+        "assert client.submit(ask, 'new', workers=list(new)).result()[1] == 'new'",
+        LAST,
+    )
+    assert places(ledger) == [(2, "exact", None, None)] * 4 + [(3, "exact", None, None)]
+
+
 def test_workers_that_see_no_ledger(cells: Cells, ledger: Ledger) -> None:
     """Records of workers elsewhere come home before the results, count in the session, and like requests are alike."""
     cells(
@@ -191,6 +218,12 @@ def test_workers_that_see_no_ledger(cells: Cells, ledger: Ledger) -> None:
     assert far
     assert sum(len(json.loads(path.read_bytes())) for path in far) == 4
     assert len({row["request_hash"] for row in ledger.rows()}) == 3
+
+
+def test_a_cluster_that_is_not_recorded_on(cells: Cells, ledger: Ledger) -> None:
+    """Processes that a notebook has started record also without the plugin; the cell that started them is a guess."""
+    cells(FIRST.replace("record_on(client); record_on(client)", ""), "client.submit(ask).result()", LAST)
+    assert places(ledger) == [(1, "inferred", None, None)]
 
 
 def test_which_ledger_a_worker_writes(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
