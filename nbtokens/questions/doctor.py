@@ -72,6 +72,9 @@ def examine(history: History) -> Health:
         problems.append(
             f"Metrics do not reach {metrics['sent_to']}: {metrics['last_error']}. Recording goes on without."
         )
+    if refused := database.get("records_refused"):
+        what = f"{refused:,} record{'' if refused == 1 else 's'}"
+        problems.append(f"The team's database can't hold the values of {what}: its sums are without them.")
     return Health(
         problems=tuple(problems),
         database=database,

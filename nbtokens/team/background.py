@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from nbtokens.errors import ConfigError, DatabaseAwayError, NbtokensError
 from nbtokens.guard import guarded
+from nbtokens.team.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,9 @@ class Background:
             try:
                 shipper = _shipper(config, journal, known)
             except NbtokensError as error:
+                progress = Progress.load(config.folder, config.database or "")
+                progress.problem = str(error)
+                progress.save(config.folder)
                 self._tell(f"{error} The records stay in {journal.path}, and are sent once the database can be used.")
             else:
                 self._loaded.set()

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -15,16 +16,21 @@ from servers import wait_until
 from shipments import Shipment, amend, call, sums_by_key, totals_of
 from sqlalchemy import make_url, text
 
+import nbtokens
 from nbtokens.errors import NbtokensError
 from nbtokens.limits import Limit
+from nbtokens.shared_budgets import Known
+from nbtokens.team import watch
 from nbtokens.team.database import open_database
 from nbtokens.team.history import open_team
+from nbtokens.team.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from databases import PostgreSQL
+    from ledgers import Ledger
     from sqlalchemy import Engine
 
 _TABLES: Final = ("token_usage", "token_usage_daily")
@@ -191,6 +197,39 @@ def test_who_goes_to_sleep_holds_nobody_up(postgresql: str, tmp_path: Path) -> N
         assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
         assert connection.scalar(text("SHOW timezone")) == "UTC"
     engine.dispose()
+
+
+def test_no_connection_is_held(
+    ledger: Ledger, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel hangs up after it has sent and asked, so that there may be more kernels than connections."""
+    monkeypatch.setenv("NBTOKENS_DATABASE", postgresql)
+    named = make_url(postgresql).update_query_dict({"application_name": "who looks"}).render_as_string()
+    engine = open_database(named, tmp_path)
+    nbtokens.enable()
+    nbtokens.record(model="m", input_tokens=1, cost_usd=0)
+    wait_until(lambda: Progress.load(ledger.folder, postgresql).shipped == 1)
+    held = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND application_name = 'nbtokens'")
+
+    def hung_up() -> bool:
+        with engine.connect() as connection:
+            return connection.scalar(held, {"name": make_url(postgresql).database}) == 0
+
+    wait_until(hung_up)
+    engine.dispose()
+
+
+def test_an_idle_kernel_asks_rarely(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes no calls asks for budgets once a minute, and every few seconds from its next call on."""
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    monkeypatch.setattr(watch, "_WHEN_IDLE", 1e9)
+    known = Known()
+    asking = watch.Watch(engine, known)
+    assert [asking.look(), asking.look()] == [True, True]
+    asking._started -= 1e6
+    assert asking.look() is False
+    known.counted_at = time.monotonic()
+    assert asking.look() is True
 
 
 def test_a_backup_of_the_database_is_restored(shipment: Shipment) -> None:

@@ -13,6 +13,8 @@ from shipments import Shipment, amend, call, sums_by_key, totals_of
 from sqlalchemy import func, inspect, select, text
 
 import nbtokens
+from nbtokens.questions.doctor import examine
+from nbtokens.runtime import runtime
 from nbtokens.team import schema
 from nbtokens.team.database import open_database
 from nbtokens.team.progress import Progress, records_behind
@@ -258,6 +260,8 @@ def test_a_url_that_is_none_is_told_once(ledger: Ledger, caplog: pytest.LogCaptu
     nbtokens.record(model="m", input_tokens=1, cost_usd=0)
     wait_until(lambda: "postgresql+psycopg://" in caplog.text)
     assert ledger.only()
+    (problem,) = [one for one in examine(runtime().history).problems if "database" in one]
+    assert "1 record behind: [tool.nbtokens] database can't be used" in problem
 
 
 def test_a_row_that_the_database_can_not_hold_stops_no_others(shipment: Shipment) -> None:
@@ -272,3 +276,22 @@ def test_a_row_that_the_database_can_not_hold_stops_no_others(shipment: Shipment
     shipment.ship()
     assert shipment.count() == 4
     assert Progress.load(shipment.folder, shipment.url).refused == 1
+
+
+def test_the_doctor_tells_of_what_was_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that the database would not take are a problem, for the team's bill is without them."""
+    monkeypatch.setenv("NBTOKENS_DATABASE", "sqlite:///team.db")
+    nbtokens.record(model="m", input_tokens=1, cost_usd=0)
+    progress = Progress.load(ledger.folder, "sqlite:///team.db")
+    progress.refused = 2
+    progress.save(ledger.folder)
+    assert any("can't hold the values of 2 records" in one for one in examine(runtime().history).problems)
+
+
+def test_another_password_is_no_other_database(shipment: Shipment) -> None:
+    """A password that was changed has nothing sent again."""
+    shipment.keep(call(1))
+    shipment.ship()
+    url = "postgresql+psycopg://ada:{}@db.example.org/usage"
+    Progress.load(shipment.folder, url.format("old")).save(shipment.folder)
+    assert Progress.load(shipment.folder, url.format("new")) == Progress.load(shipment.folder, url.format("old"))
