@@ -31,7 +31,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
         offset: up to where the file's rows are in the database.
         witness: a hash of the bytes around `offset`: a file that was written anew has another.
         marker: the id of the `rewrite` row with which the file began when all of it had been sent; None before that.
-        claim: the rows may be in the database under another name, for this is a copy.
+        claim: the rows may be in the database under another name: this is a copy, or what was kept here is lost.
         last: id and time of the last row that the database took; where it has that no more, a backup was restored.
         shipped: how many rows went there.
         refused: how many the database would not take, by themselves.
@@ -60,7 +60,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
         try:
             kept = msgspec.json.decode((folder / NAME).read_bytes(), type=cls)
         except (OSError, msgspec.MsgspecError):
-            return cls(uuid.uuid4().hex, here, wanted)
+            return cls(uuid.uuid4().hex, here, wanted, claim=True)
         if kept.folder != here:
             return cls(uuid.uuid4().hex, here, wanted, claim=True)
         return kept if kept.database == wanted else cls(kept.ledger, here, wanted)

@@ -203,6 +203,19 @@ def test_what_was_forgotten_leaves_the_database(shipment: Shipment) -> None:
     assert shipment.ids("call") == expected
 
 
+def test_forgetting_after_what_was_sent_is_forgotten(shipment: Shipment) -> None:
+    """Where somebody deletes what is kept of the sending, later forgetting reaches the database all the same."""
+    records = [call(number) for number in range(9)]
+    shipment.keep(*records)
+    shipment.ship()
+    (shipment.folder / "shipped.json").unlink()
+    shipment.ship()
+    rewrite(shipment.store, Plan("forget", lambda record: record.user != "ada"))
+    shipment.ship()
+    assert shipment.ids("call") == sorted(record.id for record in records if record.user != "ada")
+    assert set(shipment.team().totals.by("user")) == {"grace"}
+
+
 def test_a_rewrite_while_rows_are_behind(shipment: Shipment) -> None:
     """A rewrite before the first rows were sent, or two in a row, end in what the file has."""
     records = [call(number) for number in range(9)]
