@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from nbtokens.errors import ConfigError
 from nbtokens.limits import SCOPES, Amounts, Limit
 from nbtokens.shared_budgets import Standing, first_day
-from nbtokens.team.tables import budgets, daily, token_usage
+from nbtokens.team.tables import LONGEST_NAME, budgets, daily, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +33,8 @@ def set_budget(connection: Connection, limit: Limit) -> None:
     """
     if limit.scope not in SCOPES or not limit.name:
         raise ConfigError(f"a team's budget is for a {', '.join(SCOPES)}, by its name")
+    if len(limit.name) > LONGEST_NAME:
+        raise ConfigError(f"a name has {LONGEST_NAME} characters at most in the team's database")
     if limit.per not in PERIODS:
         raise ConfigError(f"a team's budget is per {' or '.join(PERIODS)}, not per {limit.per}")
     if limit.unpriced != "warn":

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 NOT_SHIPPED: Final = frozenset({"content"})
 """Prompts and answers stay on the machine where somebody has switched their recording on."""
 
+LONGEST_NAME: Final = 500
+"""Of a project, user, notebook, operation, model or run, in characters: an entry of an index on PostgreSQL has room for
+2,700 bytes."""
+
 metadata: Final = MetaData()
 
 _TEXT: Final[TypeEngine[Any]] = Text()

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from nbtokens.record import AMENDABLE, FIELDS, Record, encode, folded
 from nbtokens.team.sums import Change, remove_empty
-from nbtokens.team.tables import COLUMNS, daily, token_usage
+from nbtokens.team.tables import COLUMNS, LONGEST_NAME, daily, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-LONGEST_NAME: Final = 500
-"""Longer ones are cut, by characters: an entry of an index on PostgreSQL has room for 2,700 bytes."""
 _INDEXED: Final = ("project", "user", "notebook", "operation", "model", "run_id")
 _MOST_IDS: Final = 500
 _NUL: Final = "\x00"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -27,12 +29,12 @@ from nbtokens.team.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from databases import PostgreSQL
     from ledgers import Ledger
     from sqlalchemy import Engine
 
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "team.md"
 _TABLES: Final = ("token_usage", "token_usage_daily")
 _POOLER: Final = """
 [databases]
@@ -150,17 +152,14 @@ def test_a_schema_of_its_own(postgresql: str, tmp_path: Path) -> None:
 
 
 def test_a_role_that_may_make_no_tables(postgresql: str, tmp_path: Path) -> None:
-    """Where an administrator has made the tables, and a partition for all months, rows and budgets need no more."""
+    """Where somebody has made the tables, and says what docs/team.md has, rows, questions and budgets need no more."""
     engine = open_database(postgresql, tmp_path)
     open_team(postgresql, tmp_path, make=True).close()
-    role = f"writer_{make_url(postgresql).database}"
-    for statement in (
-        "CREATE TABLE token_usage_other PARTITION OF token_usage DEFAULT",
-        f"CREATE ROLE {role} LOGIN",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON token_usage, token_usage_daily TO {role}",
-        f"GRANT SELECT ON budgets, nbtokens_schema TO {role}",
-    ):
-        with engine.begin() as connection:
+    role = f"people_{make_url(postgresql).database}"
+    (block,) = re.findall(r"^```sql\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    statements = [one.replace("TO people", f"TO {role}") for one in block.split(";") if one.strip()]
+    with engine.begin() as connection:
+        for statement in (f"CREATE ROLE {role} LOGIN", *statements):
             connection.execute(text(statement))
     url = make_url(postgresql).set(username=role).render_as_string()
     shipment = Shipment(tmp_path / ".metrics", url, engine, keep_days=30)
@@ -170,6 +169,7 @@ def test_a_role_that_may_make_no_tables(postgresql: str, tmp_path: Path) -> None
     assert shipment.ids("call") == sorted(record.id for record in records)
     opened = open_team(url, tmp_path)
     assert opened.budgets() == []
+    assert opened.sums.calls == 2
     with pytest.raises(NbtokensError, match="permission"):
         opened.set_budget(Limit(tokens=5, per="day", scope="user", name="ada"))
     opened.close()

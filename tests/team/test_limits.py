@@ -75,5 +75,30 @@ def test_what_no_team_can_have(shipment: Shipment) -> None:
             set_budget(connection, Limit(Decimal(1), per="day"))
         with pytest.raises(ConfigError, match="day or month"):
             set_budget(connection, Limit(Decimal(1), per="session", scope="user", name="x"))
+        with pytest.raises(ConfigError, match="500 characters"):
+            set_budget(connection, Limit(Decimal(1), per="day", scope="user", name="x" * 501))
         with pytest.raises(ConfigError, match="without a price"):
             set_budget(connection, Limit(Decimal(1), per="day", unpriced="stop", scope="user", name="x"))
+
+
+def test_days_and_months_are_utc_to_the_microsecond(database: str, engine: Engine, tmp_path: Path) -> None:
+    """What is spent counts for the UTC day and month that it began in, by any name, exactly."""
+    shipment = Shipment(tmp_path / ".metrics", database, engine)
+    moments = (
+        datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 11, 19, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 11, 20, tzinfo=UTC),
+    )
+    names = ("Ada", "ada lovelace", "日本 ✓", "a'b\"c;--%", "x" * 500)
+    for name in names:
+        shipment.keep(*(call(user=name, started_at=at, cost_usd=Decimal("0.1")) for at in moments))
+    shipment.ship()
+    with shipment.shipper.engine.begin() as connection:
+        for name in names:
+            set_budget(connection, Limit(Decimal(0), per="day", scope="user", name=name))
+            set_budget(connection, Limit(tokens=0, per="month", scope="user", name=name))
+        found = standings(connection, NOW)
+    assert len(found) == 2 * len(names)
+    for one in found:
+        assert one.spent == (Amounts(Decimal("0.1"), 110) if one.limit.per == "day" else Amounts(Decimal("0.3"), 330))
