@@ -72,7 +72,11 @@ function showGroups(id, groups, none, by, colour = () => "") {
     return item;
   });
   const list = make("div", open.has(id) ? "rows all" : "rows", undefined, ...items);
-  if (open.has(id)) list.tabIndex = 0;  // it scrolls
+  if (open.has(id)) {  // it scrolls
+    list.tabIndex = 0;
+    list.setAttribute("role", "region");
+    list.setAttribute("aria-label", "All of them");
+  }
   const scrolled = find(id).querySelector(".all")?.scrollTop ?? 0;
   find(id).replaceChildren(list);
   list.scrollTop = scrolled;
