@@ -48,14 +48,16 @@ _INDEXES = "SELECT indexdef, indexname FROM pg_indexes WHERE tablename = 'token_
 _ROWS = """
 INSERT INTO token_usage (v, kind, id, started_at, project, "user", session, run_id, notebook, cell, operation,
     call_type, provider, model, status, input_tokens, output_tokens, total_tokens, duration_s, cost_usd,
-    max_tokens, request_hash, prefix_hash, usage_source, ledger)
+    max_tokens, request_hash, prefix_hash, usage, usage_source, ledger)
 SELECT 1, 'call', 'load-' || n, CAST(:first AS timestamptz) + n * (CAST(:days AS interval) / :rows),
     'project ' || n % 200 % 7, 'user ' || n % 200 / 4, 'session ' || n % 5000, 'run ' || n % 20000,
     'book ' || n % 200 || '.ipynb', 'cell ' || n % 20, 'operation ' || n % 200 % 10 + n / 200 % 3, 'chat', 'openai',
     'model ' || n / 600 % 3, CASE WHEN n % 97 = 0 THEN 'error' ELSE 'ok' END, 100 + n % 900, 10 + n % 300,
     110 + n % 900 + n % 300, 0.2 + (n % 100) / 50.0, (n % 1000) * 0.00001,
     CASE WHEN n % 3 = 0 THEN 512 WHEN n % 3 = 1 THEN 1024 END, 'request ' || (CAST(n AS bigint) * 7919) % 8000000,
-    'prefix ' || n % 5000, 'reported', 'load'
+    'prefix ' || n % 5000, CASE WHEN n % 10 = 0 THEN jsonb_build_object('prompt_tokens', 100 + n % 900,
+        'prompt_tokens_details', jsonb_build_object('cached_tokens', 0, 'image_tokens', n % 2000)) END,
+    'reported', 'load'
 FROM generate_series(1, :rows) AS n
 """
 _DAILY = """
@@ -199,6 +201,10 @@ def questions(url: str, rows: int) -> None:
         "stats of a week by run, from rows": lambda: team.token_stats(week, ["run_id"]),
         "check of one day": lambda: team.findings(Selection(since=midnight), limits),
         "check of a week": lambda: team.findings(week, limits),
+        "check of everything": lambda: team.findings(Selection(), limits),
+        "stats of everything, percentiles from rows": lambda: team.totals_of(Selection()),
+        "stats --media of one day": lambda: team.media(Selection(since=midnight)),
+        "stats --media of everything": lambda: team.media(Selection()),
         "validate, the latest 50,000 calls": lambda: team.validation(Selection(), "all calls", 5_000),
         "savings of one day": lambda: team.wasted(Selection(since=midnight)),
         "savings, the latest 1,000,000 calls": lambda: team.wasted(Selection()),

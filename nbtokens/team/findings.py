@@ -27,7 +27,7 @@ from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.team.columns import DOUBLE
 from nbtokens.team.fitting import can_be_squared, fits
 from nbtokens.team.given import given, same
-from nbtokens.team.grouping import DAY_IN_MICROSECONDS, HOUR_IN_MICROSECONDS, microseconds
+from nbtokens.team.grouping import DAY_IN_MICROSECONDS, HOUR_IN_MICROSECONDS, few_groups, microseconds
 from nbtokens.team.ranking import Asked, counted, percentiles
 from nbtokens.team.selected import blocks, selected
 from nbtokens.team.tables import token_usage
@@ -83,9 +83,9 @@ def _kinds(connection: Connection, calls: ColumnElement[bool], limits: Threshold
         .order_by(func.min(_row.started_at), *_KIND, error)
     )
     found: dict[Kind, Calls] = {}
-    for *kind, name, count, of_cut, cost_of_cut, retries, cost, lost, limited, waited, longest in connection.execute(
-        query
-    ):
+    with few_groups(connection):
+        rows = connection.execute(query).all()
+    for *kind, name, count, of_cut, cost_of_cut, retries, cost, lost, limited, waited, longest in rows:
         of = found.setdefault(Kind(*kind), Calls())
         failures = of.failures
         if name is None:

@@ -10,6 +10,7 @@ from sqlalchemy import Integer, case, func, select
 from nbtokens.analysis.regression import Errors, Plane, Products
 from nbtokens.team.columns import DOUBLE
 from nbtokens.team.given import given, same
+from nbtokens.team.grouping import few_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +107,8 @@ def _groups(
         for one, other in _pairs(len(names))
     )  # fmt: skip
     columns: list[Any] = [*by, func.count().label("points"), *bounds, *means, *products]
-    return connection.execute(select(*columns).group_by(*by).having(func.count() >= least)).all()
+    with few_groups(connection):
+        return connection.execute(select(*columns).group_by(*by).having(func.count() >= least)).all()
 
 
 def _products(group: Row[Any], count: int) -> Products:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Text, and_, cast, func, literal, select, true
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, Text, and_, cast, column, func, literal, select, true
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Subquery
+    from sqlalchemy import ColumnElement, Connection, FromClause
     from sqlalchemy.types import TypeEngine
 
 
-def given(connection: Connection, rows: Iterable[Sequence[Any]], types: Mapping[str, TypeEngine[Any]]) -> Subquery:
+def given(connection: Connection, rows: Iterable[Sequence[Any]], types: Mapping[str, TypeEngine[Any]]) -> FromClause:
     """A table of these rows, of which the database is told in one value, however many there are.
 
     Args:
@@ -23,13 +22,13 @@ def given(connection: Connection, rows: Iterable[Sequence[Any]], types: Mapping[
         rows: texts, numbers and None.
         types: name of each column -> its type.
     """
-    told = msgspec.json.encode(list(rows)).decode()
-    each = func.json_each(literal(told, Text)) if connection.dialect.name == "sqlite" else None
-    if each is None:
-        each = func.jsonb_array_elements(cast(literal(told, Text), JSONB))
-    row = each.table_valued("value").c.value
-    columns = (cast(row.op("->>")(place), of).label(name) for place, (name, of) in enumerate(types.items()))
-    return select(*columns).subquery()
+    told = literal(msgspec.json.encode([dict(zip(types, row, strict=True)) for row in rows]).decode(), Text)
+    if connection.dialect.name != "sqlite":
+        columns = (column(name, of) for name, of in types.items())
+        table = func.json_to_recordset(cast(told, JSON)).table_valued(*columns)
+        return table.render_derived(with_types=True)
+    row = func.json_each(told).table_valued("value").c.value
+    return select(*(cast(row.op("->>")(name), of).label(name) for name, of in types.items())).subquery()
 
 
 def same(one: FromClause, other: FromClause, names: Iterable[str]) -> ColumnElement[bool]:
