@@ -140,7 +140,7 @@ class Budgets:
         """In a forked child: the lock may be held for ever, and the calls in flight are the parent's."""
         self._lock = threading.RLock()
         self._in_flight = WeakKeyDictionary()
-        self._handed = None
+        self._handed = self._together = None
         self.team.after_fork()
 
     @property

@@ -48,9 +48,22 @@ class _AsPlaceSays:
         runtime_of(answer.place).observe_hit(answer)
 
 
-_lock: Final = threading.RLock()
-_beside: Final[list[Runtime]] = []
-_under_way: Final[Counter[int]] = Counter()
+class _Recordings:
+    """Those of this process, besides its own one, and how many pieces of work each has under way."""
+
+    lock = threading.RLock()
+    beside: Final[list[Runtime]] = []
+    under_way: Final[Counter[int]] = Counter()
+
+
+def _after_fork() -> None:
+    """In a forked child: the lock may be held for ever, and the work is the parent's."""
+    _Recordings.lock = threading.RLock()
+    _Recordings.under_way.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def recording_for(config: Config, session: str) -> Runtime:
@@ -59,11 +72,11 @@ def recording_for(config: Config, session: str) -> Runtime:
     The process's own recording does, unless it has a session's work under way in this moment; then another one does
     beside it, through the same hooks.
     """
-    with _lock:
-        every = [runtime(), *_beside]
+    with _Recordings.lock:
+        every = [runtime(), *_Recordings.beside]
         found = next((one for one in every if one.enabled and one.session.id == session), None)
         if found is None:
-            found = next((one for one in every if not _under_way[id(one)]), None) or _another()
+            found = next((one for one in every if not _Recordings.under_way[id(one)]), None) or _another()
         if found.session.id != session:
             found.budgets.hold_no_more()
         if not (found.enabled and found.session.id == session and found.config == config):
@@ -81,8 +94,8 @@ def begin(place: Place) -> None:
     """A piece of work begins here that another process has handed over."""
     if place.errand is None:  # it is this process's own
         return
-    with _lock:
-        _under_way[id(runtime_of(place))] += 1
+    with _Recordings.lock:
+        _Recordings.under_way[id(runtime_of(place))] += 1
     infer_meanwhile(place)
 
 
@@ -91,13 +104,13 @@ def end(place: Place) -> None:
     if place.errand is None:
         return
     infer_no_more(place)
-    with _lock:
-        _under_way[id(runtime_of(place))] -= 1
+    with _Recordings.lock:
+        _Recordings.under_way[id(runtime_of(place))] -= 1
 
 
 def _another() -> Runtime:
     one = Runtime(runtime().hooks, runtime().workers)
-    _beside.append(one)
+    _Recordings.beside.append(one)
     atexit.register(one.settle, at_exit=True)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=one.after_fork)

@@ -122,13 +122,15 @@ class Arrivals:
         self._terms: tuple[float, Any, bytes | None] = 0.0, None, None
 
     def terms(self, place: Place) -> bytes | None:
-        """The limits for workers, at most half a second old; None while there never were any.
+        """The limits for workers, with what all calls have spent that have come, and others up to half a second ago.
+
+        None while there never were any.
 
         Args:
             place: where work is handed over, or goes on.
         """
         budgets = self._office.budgets
-        held = tuple(budgets.limits), budgets.team.standings, place.cell, place.execution_count
+        held = tuple(budgets.limits), budgets.team.standings, place.cell, place.execution_count, len(self._known)
         at, before, terms = self._terms
         if before != held or time.monotonic() > at + _AS_OLD_AS:
             if any(held[:2]) or terms is not None:

@@ -220,10 +220,44 @@ def test_workers_that_see_no_ledger(cells: Cells, ledger: Ledger) -> None:
     assert len({row["request_hash"] for row in ledger.rows()}) == 3
 
 
-def test_a_cluster_that_is_not_recorded_on(cells: Cells, ledger: Ledger) -> None:
-    """Processes that a notebook has started record also without the plugin; the cell that started them is a guess."""
-    cells(FIRST.replace("record_on(client); record_on(client)", ""), "client.submit(ask).result()", LAST)
-    assert places(ledger) == [(1, "inferred", None, None)]
+def test_clients_that_come_and_go(cells: Cells, ledger: Ledger) -> None:
+    """What is called while no client is there is taken in by the next; later workers and other clients record.
+
+    Before anybody records on a cluster, what its processes call is on the cell that started it, by a guess.
+    """
+    cells(
+        FAR.replace("record_on(client); record_on(client)", "client.submit(ask, 'before').result()")
+        + "from dask.distributed import fire_and_forget",
+        "record_on(client)",
+        "def wait_and_ask(mark):\n"
+        "    import os, time, work\n"
+        "    open(mark + '.begun', 'w').close()\n"
+        "    while not os.path.exists(mark): time.sleep(0.05)\n"
+        "    work.ask()\n"
+        "    open(mark + '.done', 'w').close()\n"
+        "with nbtokens.operation('forgotten') as op:\n"
+        "    fire_and_forget(client.submit(wait_and_ask, os.path.abspath('mark')))\n"
+        "while not os.path.exists('mark.begun'): time.sleep(0.05)\n"
+        "client.close()\nopen('mark', 'w').close()\n"
+        "while not os.path.exists('mark.done'): time.sleep(0.05)",
+        "client = Client(cluster); record_on(client)\nwhile op.calls < 1: time.sleep(0.05)",
+        "async def ask_there():\n"
+        "    async with Client(cluster.scheduler_address, asynchronous=True) as own:\n"
+        "        await record_on(own)\n"
+        "        return await own.submit(ask, 'async client')\n"
+        "assert (await ask_there())[1] == 'async client'",
+        "cluster.scale(3); client.wait_for_workers(3)\n"
+        "workers = list(client.scheduler_info()['workers'])\n"
+        "client.gather([client.submit(ask, f'of {one}', workers=[one]) for one in workers])\n"
+        "assert nbtokens.session().sums.calls == nbtokens.history().sums.calls - 1 == 5",
+        LAST,
+    )
+    assert places(ledger) == [
+        (1, "inferred", None, None),
+        (3, "exact", "forgotten", None),
+        (5, "exact", None, None),
+        *[(6, "exact", None, None)] * 3,
+    ]
 
 
 def test_which_ledger_a_worker_writes(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

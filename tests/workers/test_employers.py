@@ -91,7 +91,6 @@ def test_a_stopped_call_in_a_pool(pool: str, cells: Cells, ledger: Ledger) -> No
 
 EXECUTORS: Final = {
     "fork": "futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('fork'))",
-    "spawn": "futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('spawn'))",
     "loky": "loky.get_reusable_executor(2)",
 }
 
