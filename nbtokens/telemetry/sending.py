@@ -97,7 +97,7 @@ class _Hush(logging.Filter):
         if get_ident() != self._thread:
             return True
         if self.said is None and record.levelno >= logging.WARNING:  # the first says why; the last that it is given up
-            self.said = record.getMessage()
+            self.said = str(record.exc_info[1]) if record.exc_info else record.getMessage()
         return False
 
 

@@ -137,7 +137,7 @@ os.kill(int(os.environ["COLLECTOR"]), signal.SIGKILL)
             COLLECTOR=str(collector.process),
             OTEL_SERVICE_NAME="midway",
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.http,
-            OTEL_METRIC_EXPORT_INTERVAL="1",
+            OTEL_METRIC_EXPORT_INTERVAL="20",
             LAST_WAIT="1",
         )
     assert out == ""
