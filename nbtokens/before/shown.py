@@ -51,6 +51,8 @@ def _notes(one: Estimate) -> list[Part]:
         "history": (
             f"Range: answers of {count(one.lengths.low)} to {count(one.lengths.high)} tokens, between which 90 % of "
             f"the {count(one.answers_seen)} answers so far lie."
+            if one.answers_seen > 1
+            else "No range: there was only one answer so far; output=200, or --output 200, gives another length."
         ),
         "unknown": "How long its answers are is not known: give output=200, or --output 200.",
     }
@@ -71,8 +73,8 @@ def _how_counted(one: Estimate) -> str:
     if one.exact:
         return f"Input counted with {one.encoding}, the model's own encoding."
     if one.encoding is not None:
-        return f"Input counted with {one.encoding}, the nearest encoding: within about {NEAREST_OFF:.0%}."
-    return f"Input estimated by its characters: within about {CHARACTERS_OFF:.0%} for English."
+        return f"Input counted with {one.encoding}, the nearest encoding: within about {100 * NEAREST_OFF:.0f} %."
+    return f"Input estimated by its characters: within about {100 * CHARACTERS_OFF:.0f} % for English."
 
 
 def _data(one: Estimate) -> dict[str, object]:

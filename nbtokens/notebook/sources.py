@@ -24,9 +24,11 @@ def source_id(source: str) -> str:
 
 
 def telling_line(source: str) -> str:
-    """The first line of code, cut to 48 characters; of a cell without code, its first line."""
+    """The first line of code that imports nothing, cut to 48 characters; else the first of code, else the first."""
     lines = [line.strip() for line in source.splitlines() if line.strip()]
-    code = next((line for line in lines if not line.startswith(("#", "%%tokens"))), lines[0] if lines else "")
+    of_code = [line for line in lines if not line.startswith(("#", "%%tokens"))]
+    telling = [line for line in of_code if not line.startswith(("import ", "from "))]
+    code = next(iter(telling or of_code or lines), "")
     return code if len(code) <= _LONGEST else f"{code[: _LONGEST - 1]}…"
 
 

@@ -53,6 +53,8 @@ def plot_estimate(found: Estimated, axes: Any = None) -> Any:  # noqa: ANN401 - 
         axes.axvline(at, color=COLOURS[1], linestyle=line, label=text.format(count(at)))
     if found.context_window is not None and most > found.context_window / 2:
         axes.axvline(found.context_window, color=INK, label=f"context window: {count(found.context_window)}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("input tokens of a row")
     axes.set_ylabel("rows")
     axes.set_title(f"{count(len(sent))} rows for {found.model}: {usd(found.cost_usd)}")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nbtokens.amounts import count
-from nbtokens.before.estimate import estimate, output_of
 from nbtokens.errors import NbtokensError
 from nbtokens.questions.asking import Answer
 from nbtokens.reports.report import Report, Table
@@ -51,6 +50,8 @@ class Estimate:
 
     def answer(self, arguments: argparse.Namespace, history: History) -> Answer:  # noqa: ARG002 - the runtime's own
         """Tokens, cost and time, with the range from short answers to long ones."""
+        from nbtokens.before.estimate import estimate, output_of  # noqa: PLC0415 - numpy, only where it is asked for
+
         if arguments.model is None:
             raise NbtokensError("say which model: --model NAME")
         if arguments.times < 1:

@@ -63,7 +63,9 @@ def test_magics(project: None, shell: InteractiveShell, capsys: pytest.CaptureFi
     for line in magics:
         capsys.readouterr()
         shell.run_cell(line).raise_error()
-        assert capsys.readouterr().out, line
+        shown = capsys.readouterr().out
+        assert shown, line
+        assert "not found" not in shown, line  # what IPython says where it takes a line for a call for help
     shell.run_cell("%unload_ext nbtokens").raise_error()
 
 

@@ -106,6 +106,12 @@ def test_output_and_speed_of_the_history(ledger: Ledger) -> None:
     assert nbtokens.estimate(["a"], "gpt-5", 1).seconds is None
 
 
+def test_one_answer_makes_no_range() -> None:
+    """Of a model that answered once nothing is said of 90 % of its answers."""
+    nbtokens.record(model="gpt-5-mini", provider="openai", input_tokens=1, output_tokens=300)
+    assert "No range: there was only one answer so far" in repr(nbtokens.estimate(["a", "b"], "gpt-5-mini"))
+
+
 def test_nothing_known() -> None:
     """No history, no price: tokens all the same, and the report says what is missing and what to do."""
     found = nbtokens.estimate(["a b c"], "my-own-model")

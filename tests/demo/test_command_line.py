@@ -35,6 +35,19 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"nbtokens {__version__}\n"
 
 
+def test_the_command_starts_with_little() -> None:
+    """No command loads what only another one needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, nbtokens.cli; print(*sys.modules, sep='\\n')"],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    heavy = {"numpy", "pandas", "matplotlib", "tiktoken", "IPython", "nbformat", "sqlalchemy", "genai_prices"}
+    assert not heavy & set(done.stdout.split())
+
+
 def test_help_lists_each_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The help shows each command with the first line of its class's docstring."""
     with pytest.raises(SystemExit):

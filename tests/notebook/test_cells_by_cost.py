@@ -10,6 +10,7 @@ import pytest
 
 import nbtokens
 from nbtokens.amounts import usd
+from nbtokens.notebook.sources import telling_line
 from nbtokens.runtime import runtime
 
 if TYPE_CHECKING:
@@ -91,6 +92,21 @@ def test_identical_to_another_cells_request(notebook: Shell, ledger: Ledger) -> 
     by_code = {row["code"]: row for row in shown(notebook("%tokens cells").value)}
     assert by_code["x = ask('a')"]["identical requests"] == cost(ledger.rows()[-1:])
     assert by_code["ask('a')"]["identical requests"] == by_code["try:"]["identical requests"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("import os\nfrom sys import path\n\nask()", "ask()"),
+        ("# why\n%%tokens\nask()", "ask()"),
+        ("import os", "import os"),
+        ("# nothing else", "# nothing else"),
+        ("", ""),
+    ],
+)
+def test_the_line_that_a_cell_is_known_by(source: str, line: str) -> None:
+    """What imports says little of a cell: the first other line does, where there is one."""
+    assert telling_line(source) == line
 
 
 def test_restart_and_run_all(notebook: Shell, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
