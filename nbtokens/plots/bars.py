@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import count
+from nbtokens.amounts import count, number_of
 from nbtokens.history.totals import Sums
 from nbtokens.plots.amount import TOKENS, amount_of
 from nbtokens.plots.style import (
@@ -79,7 +79,7 @@ def models(axes: Any = None, *, of: History | Session | None = None) -> Any:  # 
     amount = amount_of(groups.values())
     chosen = sorted(groups.items(), key=lambda one: -amount.of(one[1]))[:_MOST_BARS]
     bars = axes.barh([shortened(name) for name, _ in chosen], [amount.of(sums) for _, sums in chosen], color=COLOURS[0])
-    texts = [f"{_written(sums, amount)}, {count(sums.calls)} calls" for _, sums in chosen]
+    texts = [f"{_written(sums, amount)}, {number_of(sums.calls, 'call')}" for _, sums in chosen]
     _finish_lying(axes, [(bars, texts)], amount, "by model")
     return axes
 
@@ -110,7 +110,7 @@ def cells(axes: Any = None, *, of: History | Session | None = None) -> Any:  # n
     first = [amount.of(use.sums) - more for use, more in zip(chosen, again, strict=True)]
     places = range(len(chosen))
     axes.barh(places, first, color=COLOURS[0], label="first run")
-    texts = [f"{_written(use.sums, amount)}, {count(len(use.runs))} runs" for use in chosen]
+    texts = [f"{_written(use.sums, amount)}, {number_of(len(use.runs), 'run')}" for use in chosen]
     hatched = axes.barh(
         places, again, left=first, color=COLOURS[1], hatch=OTHERS_HATCH, edgecolor=INK, linewidth=0, label="run again"
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import count, usd
+from nbtokens.amounts import count, number_of, usd
 from nbtokens.plots.amount import amount_of
 from nbtokens.plots.style import COLOURS, axes_or_new, calls_of, label_times, say_nothing_yet
 
@@ -48,7 +48,7 @@ def cost(axes: Any = None, *, of: History | Session | None = None) -> Any:  # no
     axes.yaxis.set_major_formatter(amount.ticks)
     axes.set_ylabel(f"{amount.label}, all together")
     whole = usd(sums.cost_usd) if amount.in_usd else f"{count(sums.total_tokens)} tokens"
-    axes.set_title(f"{whole} in {count(sums.calls)} calls{amount.note}")
+    axes.set_title(f"{whole} in {number_of(sums.calls, 'call')}{amount.note}")
     return axes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtokens.amounts import count
+from nbtokens.amounts import number_of
 from nbtokens.history.distribution import Distribution
 from nbtokens.plots.style import COLOURS, INK, axes_or_new, calls_of, say_nothing_yet, shortened
 
@@ -32,7 +32,7 @@ def speed(axes: Any = None, *, of: History | Session | None = None) -> Any:  # n
     chosen = sorted(spread.items(), key=lambda one: -one[1].count)[:_MOST]
     boxes = [
         {
-            "label": f"{shortened(name)} ({count(one.count)} calls)",
+            "label": f"{shortened(name)} ({number_of(one.count, 'call')})",
             **{key: one.quantile(share) for key, share in _BOX.items()},
         }
         for name, one in chosen
@@ -43,7 +43,7 @@ def speed(axes: Any = None, *, of: History | Session | None = None) -> Any:  # n
         showfliers=False,
         patch_artist=True,
         boxprops={"facecolor": COLOURS[0], "edgecolor": INK},
-        medianprops={"color": "white", "linewidth": 2},
+        medianprops={"color": COLOURS[1], "linewidth": 2},
         whiskerprops={"color": INK},
         capprops={"color": INK},
     )
