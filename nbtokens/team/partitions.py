@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete, insert, select, text
 
-from nbtokens.team.tables import token_usage
+from nbtokens.team.tables import retention, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +72,14 @@ def drop_before(connection: Connection, moment: datetime) -> None:
             if name < _name(moment.year, moment.month):
                 connection.execute(text(f"DROP TABLE {name}"))
     connection.execute(delete(token_usage).where(token_usage.c.started_at < moment))
+    connection.execute(delete(retention).where(retention.c.since <= moment))
+    connection.execute(insert(retention).values(since=moment))
+
+
+def kept_since(connection: Connection) -> datetime | None:
+    """Before which moment rows were dropped; None: never."""
+    since: datetime | None = connection.scalar(select(retention.c.since).order_by(retention.c.since.desc()).limit(1))
+    return since
 
 
 def _name(year: int, month: int) -> str:

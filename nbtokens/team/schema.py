@@ -14,7 +14,7 @@ from nbtokens.team.partitions import LOCK, can_partition
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The last step of the migrations."""
 _VERSIONS: Final = "nbtokens_schema"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -72,6 +72,7 @@ class Shipper:
         self._is_ready = self._needs_partitions = False
         self._months: set[tuple[int, int]] = set()
         self._retained_on = ""
+        self._kept_since: datetime | None = None
         self._batch = BATCH
 
     @property
@@ -139,6 +140,7 @@ class Shipper:
             with self._engine.begin() as connection:
                 bring_up_to_date(connection)
                 self._needs_partitions = partitions.needs_partitions(connection)
+                self._kept_since = partitions.kept_since(connection)
                 if progress.last is not None and writing.has_lost(connection, *progress.last):
                     progress.offset, progress.last = 0, None
             self._months.clear()
@@ -149,6 +151,8 @@ class Shipper:
         identity = self._journal.identity()
         if not progress.fits(self._journal):
             progress.offset = 0
+            with self._engine.begin() as connection:
+                self._kept_since = partitions.kept_since(connection)
         anew = progress.offset == 0
         if anew and not self._send_archive(progress):
             return True
@@ -194,8 +198,8 @@ class Shipper:
 
     def _write(self, records: Sequence[Record], progress: Progress) -> tuple[int, int]:
         """Write a batch; returns how many rows were new, and how many are refused by themselves."""
-        if self._keep_days is not None:
-            oldest = datetime.now(UTC) - timedelta(days=self._keep_days)
+        oldest = self._oldest()
+        if oldest is not None:
             records = [record for record in records if record.started_at >= oldest]
         try:
             self._make_partitions(records)
@@ -214,6 +218,13 @@ class Shipper:
         middle = len(records) // 2
         first, second = self._write(records[:middle], progress), self._write(records[middle:], progress)
         return first[0] + second[0], first[1] + second[1]
+
+    def _oldest(self) -> datetime | None:
+        """Before which moment rows are not sent: they would be dropped here, or were by anybody, and count already."""
+        if self._keep_days is None:
+            return self._kept_since
+        own = datetime.now(UTC) - timedelta(days=self._keep_days)
+        return own if self._kept_since is None else max(own, self._kept_since)
 
     def _make_partitions(self, records: Sequence[Record]) -> None:
         months = {(record.started_at.year, record.started_at.month) for record in records} - self._months

@@ -115,3 +115,6 @@ budgets: Final = Table(
     Column("then", String(16), nullable=False),
 )
 """Limits: what a user, project or notebook may spend in a day or month (UTC)."""
+
+retention: Final = Table("retention", metadata, Column("since", Moment(), primary_key=True))
+"""What began before the latest of these moments was dropped; its sums by day stay, and nobody sends it again."""

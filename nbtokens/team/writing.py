@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from nbtokens.record import AMENDABLE, FIELDS, Record, encode, folded
 from nbtokens.team.sums import Change, remove_empty
-from nbtokens.team.tables import COLUMNS, LONGEST_NAME, daily, token_usage
+from nbtokens.team.tables import COLUMNS, LONGEST_NAME, retention, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -133,7 +133,7 @@ def has_lost(connection: Connection, one: str, at: datetime) -> bool:
     """
     row = token_usage.c
     is_there = exists().where(row.started_at == at, row.id == one.replace(_NUL, _REPLACEMENT))
-    is_dropped = ~exists().where(row.started_at <= at) & exists(select(daily.c.key))
+    is_dropped = exists().where(retention.c.since > at)
     return not connection.scalar(select(is_there | is_dropped))
 
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from sqlalchemy import make_url, text
 
 import nbtokens
 from nbtokens.errors import NbtokensError
+from nbtokens.history.rewrite import Plan, rewrite
 from nbtokens.limits import Limit
 from nbtokens.shared_budgets import Known
 from nbtokens.team import watch
@@ -258,11 +259,17 @@ def test_a_backup_of_the_database_is_restored(shipment: Shipment) -> None:
 
 
 def test_what_retention_dropped_is_not_sent_again(shipment: Shipment) -> None:
-    """Where somebody's setting dropped all that one had sent, no backup was restored: nothing is sent twice."""
-    shipment.keep(call(1))
+    """What another project's setting dropped, no history sends again, also when its file was written anew."""
+    now = datetime.now(UTC)
+    records = [call(started_at=now - timedelta(days=days)) for days in (90, 80, 1)]
+    shipment.keep(*records)
     shipment.ship()
-    with shipment.engine.begin() as connection:
-        connection.execute(text("DELETE FROM token_usage"))
+    other = Shipment(shipment.folder.parent / "other", shipment.url, shipment.engine, keep_days=30)
+    other.keep(call(started_at=now))
+    other.ship()
+    assert shipment.count() == 2
+    rewrite(shipment.store, Plan("forget", lambda record: record.id != records[1].id))
+    shipment.ship()
     Shipment(shipment.folder, shipment.url, shipment.engine).ship()
-    assert shipment.count() == 0
-    assert shipment.team().sums.calls == 1
+    assert shipment.count() == 2
+    assert shipment.team().sums.calls == 4
