@@ -69,8 +69,8 @@ if hasattr(os, "register_at_fork"):
 def recording_for(config: Config, session: str) -> Runtime:
     """What records for a session of another process, with its settings, from here on.
 
-    The process's own recording does, unless it has a session's work under way in this moment; then another one does
-    beside it, through the same hooks.
+    The process's own recording does, unless it has another session's work under way in this moment; then another one
+    does beside it, through the same hooks. It is kept for a piece of work, until `end` of that.
     """
     with _Recordings.lock:
         every = [runtime(), *_Recordings.beside]
@@ -80,23 +80,20 @@ def recording_for(config: Config, session: str) -> Runtime:
         if found.session.id != session:
             found.budgets.hold_no_more()
         if not (found.enabled and found.session.id == session and found.config == config):
-            only_carried = (
-                records_only_carried() or not runtime().enabled
-            )  # else its own code wants everything recorded
+            # where recording was on before anything had arrived, the work's own code wants everything recorded
+            only_carried = records_only_carried() or not runtime().enabled
             if not found.hooks.installed:
                 found.hooks = Hooks(_AsPlaceSays())
             found.work_for(config, session)
             record_only_carried(only=only_carried)
+        _Recordings.under_way[id(found)] += 1
         return found
 
 
 def begin(place: Place) -> None:
     """A piece of work begins here that another process has handed over."""
-    if place.errand is None:  # it is this process's own
-        return
-    with _Recordings.lock:
-        _Recordings.under_way[id(runtime_of(place))] += 1
-    infer_meanwhile(place)
+    if place.errand is not None:  # else it is this process's own
+        infer_meanwhile(place)
 
 
 def end(place: Place) -> None:

@@ -49,10 +49,7 @@ def take_up(function: Callable[..., Any], parcel: bytes, *, delivers: bool = Fal
     sent = _open(parcel)
     if sent.is_own:  # it has come home
         return Carried(function, place_of(sent.key), delivers=delivers)
-    with guarded:
-        recording_for(sent.config, sent.session)
-        return Work(function, sent, delivers=delivers)
-    return function
+    return Work(function, sent, delivers=delivers)
 
 
 @exactly
