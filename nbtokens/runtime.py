@@ -313,6 +313,7 @@ class Runtime:
 
     def after_fork_in_parent(self) -> None:
         """The fork is done."""
+        self._shipping.after_fork_in_parent()
         self._writer.after_fork_in_parent()
 
     def after_fork(self) -> None:

@@ -73,7 +73,7 @@ class Known:
 
     Attributes:
         standings: the budgets.
-        counted_at: when the last own call was counted, by the monotonic clock.
+        awake_at: when the last own call was counted or the last cell began, by the monotonic clock.
         alone: begins to look after this in a forked child, at its first call.
     """
 
@@ -89,7 +89,7 @@ class Known:
         self._last_older = ""
         self._own: dict[_Whose, Amounts] = {}
         self.standings: tuple[Standing, ...] = ()
-        self.counted_at = float("-inf")
+        self.awake_at = float("-inf")
         self.alone: Callable[[], None] | None = None
 
     def after_fork(self) -> None:
@@ -150,6 +150,10 @@ class Known:
             own = (used for whose, used in self._own.items() if whose.day >= since and _is_of(limit, whose, cell))
             return sum(own, _NOTHING if known is None else known.spent)
 
+    def wake(self) -> None:
+        """Calls are to be expected: what is known may not be old."""
+        self.awake_at = time.monotonic()
+
     @exactly
     def count(self, record: Record) -> None:
         """A call of this process was recorded."""
@@ -158,7 +162,7 @@ class Known:
         cell = record.cell, record.execution_count
         whose = _Whose(record.started_at.date(), record.user, record.project, record.notebook, cell)
         used = Amounts(record.cost_usd, record.total_tokens or 0)
-        self.counted_at = time.monotonic()
+        self.wake()
         with self._lock:
             self._unseen[record.id] = whose, used
             _add(self._own, whose, used)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtokens.team.background import Background
 
 _LAST_WAIT = 4.0
+_TO_REST = 1.0
 
 
 class Shipping:
@@ -30,6 +31,7 @@ class Shipping:
         self._config: Config | None = None
         self._background: Background | None = None
         self._resume: tuple[Config, Journal, Known] | None = None
+        self._to_go_on: list[Callable[[], None]] = []
         atexit.register(lambda: self.stop(_LAST_WAIT))
 
     def start(self, config: Config, journal: Journal, known: Known) -> None:
@@ -56,13 +58,18 @@ class Shipping:
         return background is None or background.stop(seconds)
 
     def before_fork(self, seconds: float) -> None:
-        """Let an import that is under way on the thread end, which takes at most so long."""
+        """Let an import that is under way on the thread end, which takes at most so long, and its present work."""
         if self._background is not None:
-            self._background.wait_until_loaded(seconds)
+            self._to_go_on.append(self._background.pause(seconds, _TO_REST))
+
+    def after_fork_in_parent(self) -> None:
+        """The fork is done."""
+        while self._to_go_on:
+            self._to_go_on.pop()()
 
     def after_fork(self) -> None:
         """In a forked child: the parent sends the rows of both, until the child makes a call of its own."""
-        self._lock = Lock()
+        self._lock, self._to_go_on = Lock(), []
         resume = self._resume if self._background is not None else None
         self._background = None
         if resume is not None:

@@ -124,6 +124,7 @@ class Extension:
         with guarded:
             self._depth += 1
             if self._depth == 1:
+                self.runtime.budgets.team.wake()
                 self._options = options_of(self._without_prompts(info))
                 self.cells.enter(info, self._options.operation if self._options is not None else None)
                 self._limit(self._options)

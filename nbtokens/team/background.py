@@ -38,6 +38,7 @@ class Background:
         self._asked = threading.Event()
         self._done = threading.Event()
         self._loaded = threading.Event()
+        self._at_work = threading.Lock()
 
     def start(self, config: Config, journal: Journal, known: Known) -> None:
         """Begin. Everything else is done on the thread, for imports and connections take their time."""
@@ -45,9 +46,14 @@ class Background:
         arguments = (config, journal, known)
         threading.Thread(target=self._run, args=arguments, name="nbtokens-shipper", daemon=True).start()
 
-    def wait_until_loaded(self, seconds: float) -> None:
-        """Wait at most so long for what the thread imports: a fork in the middle of it leaves a lock held for ever."""
-        self._loaded.wait(seconds)
+    def pause(self, to_load: float, to_rest: float) -> Callable[[], None]:
+        """Wait at most so long for what the thread imports, and for its present work; returns what lets it go on.
+
+        A fork in the middle leaves the child with a lock that is held for ever: an import's, or one of SQLite's, which
+        takes locks on a file for those of the whole process.
+        """
+        self._loaded.wait(to_load)
+        return self._at_work.release if self._at_work.acquire(timeout=to_rest) else _nothing
 
     def stop(self, seconds: float) -> bool:
         """Send what is new once more and end, for which it has so many seconds; whether they were enough."""
@@ -76,22 +82,27 @@ class Background:
         pause, due, away = EVERY, 0.0, False
         while True:
             last, was_away = self._stop.is_set(), away
-            away = _is_away(shipper, was_away)
-            if last or (was_away and not away) or time.monotonic() >= due:
-                try:
-                    shipper.ship()
-                    pause = EVERY
-                except NbtokensError as error:  # the doctor tells of it
-                    away = away or isinstance(error, DatabaseAwayError)
-                    pause = min(pause * _LONGER, _LONGEST_PAUSE)
-                except OSError:  # the folder can't be written
-                    pause = _LONGEST_PAUSE
-                due = time.monotonic() + pause
+            with self._at_work:
+                away = _is_away(shipper, was_away)
+                if last or (was_away and not away) or time.monotonic() >= due:
+                    try:
+                        shipper.ship()
+                        pause = EVERY
+                    except NbtokensError as error:  # the doctor tells of it
+                        away = away or isinstance(error, DatabaseAwayError)
+                        pause = min(pause * _LONGER, _LONGEST_PAUSE)
+                    except OSError:  # the folder can't be written
+                        pause = _LONGEST_PAUSE
+                    due = time.monotonic() + pause
+                shipper.rest()
             if last:
                 return
-            shipper.rest()
             self._asked.wait(EVERY)
             self._asked.clear()
+
+
+def _nothing() -> None:
+    """Nothing is held."""
 
 
 def _is_away(shipper: Shipper, was_away: bool) -> bool:  # noqa: FBT001 - what was known before

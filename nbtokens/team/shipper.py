@@ -107,9 +107,8 @@ class Shipper:
             raise NbtokensError(_why(error)) from error
 
     def rest(self) -> None:
-        """Hang up for now: a server has not as many connections as there are kernels. A file may stay open."""
-        if self._engine.dialect.name != "sqlite":
-            self._engine.dispose()
+        """Hang up for now: a server has not as many connections as there are kernels, and a fork may come."""
+        self._engine.dispose()
 
     def close(self) -> None:
         """Give the connections back."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EVERY: Final = 2.0
 _SOONEST: Final = 0.5
 _IDLE_AFTER: Final = 60.0
-_WHEN_IDLE: Final = 60.0
+_WHEN_IDLE: Final = 10.0
 _WITH_BUDGETS: Final = "0002"
 
 
@@ -37,13 +37,13 @@ class Watch:
         self._is_there = False
 
     def look(self) -> bool:
-        """Ask, if it is time; whether it was. A kernel that makes no calls for long asks rarely.
+        """Ask, if it is time; whether it was. A kernel that has run nothing for long asks less often.
 
         Raises:
             SQLAlchemyError: the database does not answer.
         """
         now = time.monotonic()
-        is_idle = now - max(self._started, self._known.counted_at) > _IDLE_AFTER
+        is_idle = now - max(self._started, self._known.awake_at) > _IDLE_AFTER
         if now < self._looked + (_WHEN_IDLE if is_idle else EVERY) * self._share:
             return False
         self._looked = now

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -220,8 +219,8 @@ def test_no_connection_is_held(
     engine.dispose()
 
 
-def test_an_idle_kernel_asks_rarely(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What makes no calls asks for budgets once a minute, and every few seconds from its next call on."""
+def test_an_idle_kernel_asks_less_often(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes no calls asks for budgets less often, and every few seconds from its next cell or call on."""
     monkeypatch.setattr(watch, "EVERY", 0.0)
     monkeypatch.setattr(watch, "_WHEN_IDLE", 1e9)
     known = Known()
@@ -229,7 +228,7 @@ def test_an_idle_kernel_asks_rarely(engine: Engine, monkeypatch: pytest.MonkeyPa
     assert [asking.look(), asking.look()] == [True, True]
     asking._started -= 1e6
     assert asking.look() is False
-    known.counted_at = time.monotonic()
+    known.wake()
     assert asking.look() is True
 
 

@@ -326,3 +326,34 @@ def test_a_forked_process(script: Script, team: Shipment, priced: str) -> None:
         assert os.waitstatus_to_exitcode(state) == 5, state
         """
     )
+
+
+def test_a_fork_in_the_middle(script: Script, team: Shipment, priced: str) -> None:
+    """A process forked while its parent's thread writes to the database can write there too, and its parent go on."""
+    with_budget(team.url, Limit(Decimal(9), per="day", scope="user", name="ada"))
+    script(
+        """
+        import os, threading, time, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is the point here
+        import nbtokens
+        from nbtokens.runtime import runtime
+        from sqlalchemy import Engine, event
+        in_the_middle, parent = threading.Event(), os.getpid()
+        def slowly(connection):
+            if os.getpid() == parent:
+                in_the_middle.set()
+                time.sleep(0.3)
+        event.listen(Engine, "commit", slowly)
+        nbtokens.enable()
+        team = runtime().budgets.team
+        nbtokens.record(model="m", input_tokens=1, cost_usd="0.5")
+        in_the_middle.wait()
+        child = os.fork()
+        nbtokens.record(model="m", input_tokens=1, cost_usd="0.5")
+        while team.unseen(): time.sleep(0.01)
+        if not child: os._exit(0)
+        _, state = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(state) == 0, state
+        """
+    )
+    assert team.count() == 3
