@@ -46,6 +46,8 @@ _TOKENS_ARE: Final = "at least 16 characters: letters, digits and signs of ASCII
 _QUIET_S: Final = 120.0
 _BODY_S: Final = 60.0
 """Seconds after which a connection is closed on which nothing is asked, and a body has not come."""
+_MOST_READ: Final = 100 * MOST_BYTES
+"""A body that is too long is read so far, though not kept: who is still sending does not see the answer."""
 
 
 def new_token() -> str:
@@ -89,6 +91,7 @@ def admitted(token: str, users: Path | None) -> dict[str, Caller]:
     return {**callers, token: Caller(None, sees_all=True)}
 
 
+@web.stream_request_body
 class _Handler(web.RequestHandler):
     """One path of the interface."""
 
@@ -98,6 +101,12 @@ class _Handler(web.RequestHandler):
         self._methods = methods_of(routes or READ)
         self._data = data
         self._callers = callers
+        self._body = bytearray()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body, as far as it takes to see that it is too long."""
+        if len(self._body) <= MOST_BYTES:
+            self._body += chunk
 
     def set_default_headers(self) -> None:
         """Tell nothing of the server."""
@@ -139,6 +148,7 @@ class _Handler(web.RequestHandler):
 
     async def handle(self, name: str = "") -> None:
         """Answer any method."""
+        self.request.body = bytes(self._body)
         if self.request.method in self._methods:
             await self.answer(name)
         else:
@@ -188,8 +198,10 @@ class _ToPage(_Handler):
 
 
 class _Unknown(_Handler):
-    def prepare(self) -> None:
+    async def handle(self, name: str = "") -> None:  # noqa: ARG002 - there is nothing
         refuse(self, 404, f"There is nothing at this path; {PREFIX}{OPENAPI} lists what there is.")
+
+    get = post = put = patch = delete = head = options = handle
 
 
 def application(data: Answers, callers: Mapping[str, Caller]) -> web.Application:
@@ -232,7 +244,7 @@ def listen(app: web.Application, host: str, port: int) -> tuple[HTTPServer, int]
         raise NbtokensError(
             f"{host}:{port} can't be listened on: {getattr(error, 'strerror', None) or error}. Try --port 0."
         ) from error
-    server = HTTPServer(app, max_body_size=2 * MOST_BYTES, idle_connection_timeout=_QUIET_S, body_timeout=_BODY_S)
+    server = HTTPServer(app, max_body_size=_MOST_READ, idle_connection_timeout=_QUIET_S, body_timeout=_BODY_S)
     listening.setblocking(False)  # noqa: FBT003 - the socket's own way
     server.add_socket(listening)
     return server, listening.getsockname()[1]

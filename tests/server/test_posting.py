@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from server.conftest import ADAS
+from server.conftest import ADAS, TOKEN
 
 import nbtokens
 
@@ -99,6 +99,19 @@ def test_what_is_no_batch(body: bytes, status: int, rest: Rest, ledger: Ledger) 
     assert answer.status_code == status
     assert answer.json()["message"]
     assert ledger.rows(None) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_is_far_too_long(chunked: bool, rest: Rest, ledger: Ledger) -> None:  # noqa: FBT001 - a parameter
+    """However long it is and however it is sent, the sender gets the answer; so does who may not post, or not there."""
+    body = [b" " * 1_000_000] * 12
+    for path, token, status in (("/records", TOKEN, 413), ("/records", None, 401), ("/none", TOKEN, 404)):
+        content = iter(body) if chunked else b"".join(body)
+        answer = rest.post(path, token, content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == status
+        assert answer.json()["message"]
+    assert rest.post("/records", json=batch({})).json()["accepted"] == 1
+    assert len(ledger.rows()) == 1
 
 
 def test_only_json(rest: Rest) -> None:
