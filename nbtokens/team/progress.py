@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "shipped.json"
 _WITNESS: Final = 256
+_MOST_GENERATIONS: Final = 100
 
 
 class Progress(msgspec.Struct, omit_defaults=True):
@@ -31,6 +32,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
         offset: up to where the file's rows are in the database.
         witness: a hash of the bytes around `offset`: a file that was written anew has another.
         marker: the id of the `rewrite` row with which the file began when all of it had been sent; None before that.
+        generations: the ids of the `rewrite` rows with which the file has begun, "" for none; the latest hundred.
         claim: the rows may be in the database under another name: this is a copy, or what was kept here is lost.
         last: id and time of the last row that the database took; where it has that no more, a backup was restored.
         shipped: how many rows went there.
@@ -45,6 +47,7 @@ class Progress(msgspec.Struct, omit_defaults=True):
     offset: int = 0
     witness: str = ""
     marker: str | None = None
+    generations: tuple[str, ...] = ()
     claim: bool = False
     last: tuple[str, datetime] | None = None
     shipped: int = 0
@@ -71,6 +74,20 @@ class Progress(msgspec.Struct, omit_defaults=True):
             replace_file(folder / NAME, msgspec.json.encode(self))
         except OSError:
             return
+
+    def begin_anew(self, marker: str) -> None:
+        """The file is not the one of which `offset` speaks. It was written anew; or an older one took its place.
+
+        An older one has forgotten nothing, and goes by another name from then on: what it lacks stays in the database.
+
+        Args:
+            marker: the id of the `rewrite` row with which the file begins; empty where there is none.
+        """
+        if self.offset and marker in self.generations:
+            self.ledger, self.marker, self.claim = uuid.uuid4().hex, None, True
+        elif marker not in self.generations:
+            self.generations = (*self.generations, marker)[-_MOST_GENERATIONS:]
+        self.offset = 0
 
     def fits(self, journal: Journal) -> bool:
         """Whether the file is still the one of which `offset` speaks."""

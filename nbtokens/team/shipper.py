@@ -149,7 +149,7 @@ class Shipper:
         """Send what is new; False where the file was written anew meanwhile."""
         identity = self._journal.identity()
         if not progress.fits(self._journal):
-            progress.offset = 0
+            progress.begin_anew(marker_of(self._journal.path))
             with self._engine.begin() as connection:
                 self._kept_since = partitions.kept_since(connection)
         anew = progress.offset == 0

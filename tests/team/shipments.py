@@ -122,3 +122,10 @@ def totals_of(records: Iterable[Record]) -> Totals:
     for record in records:
         totals.add(record)
     return totals
+
+
+def assert_sums_are_those_of_the_rows(shipment: Shipment) -> None:
+    """Hold the sums of days against the rows, added up anew. The first and last moments of days may be wider."""
+    rows = totals_of(shipment.team().records())
+    kept, fresh = ({key: sums[:-2] for key, sums in sums_by_key(one).items()} for one in (shipment.team().totals, rows))
+    assert kept == fresh
