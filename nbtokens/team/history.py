@@ -12,7 +12,7 @@ from nbtokens.errors import HistoryError, NbtokensError
 from nbtokens.history.sums import Sums
 from nbtokens.team import where
 from nbtokens.team.aggregates import sums_of_days, sums_of_rows
-from nbtokens.team.database import open_database
+from nbtokens.team.database import open_database, to_write
 from nbtokens.team.findings import findings
 from nbtokens.team.grouping import CELL, labels
 from nbtokens.team.limits import remove_budget, set_budget, standings
@@ -74,7 +74,7 @@ def open_team(url: str, root: Path, *, make: bool = False) -> TeamHistory:
     engine = open_database(url, root)
     try:
         if make:
-            with engine.begin() as connection:
+            with to_write(engine).begin() as connection:
                 bring_up_to_date(connection)
         with engine.connect() as connection:
             version = version_of(connection)
@@ -237,7 +237,7 @@ class TeamHistory:
 
     def _write(self, change: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.begin() as connection:
+            with to_write(self._engine).begin() as connection:
                 return change(connection)
         except SQLAlchemyError as error:
             raise _of(error) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from shipments import Shipment, call
 
 from nbtokens.errors import ConfigError
 from nbtokens.limits import Amounts, Limit
+from nbtokens.team.history import open_team
 from nbtokens.team.limits import remove_budget, set_budget, standings
 
 if TYPE_CHECKING:
@@ -102,3 +105,20 @@ def test_days_and_months_are_utc_to_the_microsecond(database: str, engine: Engin
     assert len(found) == 2 * len(names)
     for one in found:
         assert one.spent == (Amounts(Decimal("0.1"), 110) if one.limit.per == "day" else Amounts(Decimal("0.3"), 330))
+
+
+def test_many_at_a_new_file_at_once(tmp_path: Path) -> None:
+    """Who makes the tables, and who sets budgets, wait for one another; nobody is told that the database is locked."""
+    begin = threading.Barrier(4)
+
+    def set_budgets(user: str) -> int:
+        begin.wait()
+        for amount in range(5):
+            team = open_team(f"sqlite:///{tmp_path / 'new.db'}", tmp_path, make=True)
+            team.set_budget(Limit(Decimal(amount), per="day", scope="user", name=user))
+            found = len(team.budgets())
+            team.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert max(pool.map(set_budgets, ["ada", "bo", "cy", "di"])) == 4

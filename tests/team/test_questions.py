@@ -164,7 +164,7 @@ def test_a_question_that_takes_too_long(
     keep = create_engine(postgresql)
     with keep.begin() as connection:
         connection.execute(text("LOCK TABLE token_usage IN ACCESS EXCLUSIVE MODE"))
-        monkeypatch.setattr(database_module, "_LONGEST_STATEMENT_MS", 2000)
+        monkeypatch.setitem(database_module._ALWAYS, "statement_timeout", "2s")
         assert main(["--team", "check"]) == 2
     keep.dispose()
     assert capsys.readouterr().err.startswith("nbtokens check: the team's database takes too long to answer that")
