@@ -15,16 +15,23 @@ class LeftOut(NamedTuple):
         calls: how many.
         before: all of them began before, UTC, and the others did not.
         looked_at: how many of the latest calls were looked at.
+        at_least: there may be more of them than `calls`: no more were counted.
     """
 
     calls: int
     before: datetime
     looked_at: int
+    at_least: bool = False
+
+    def counted(self, what: str) -> str:
+        """In words. The calls are called, say, `calls that can be tested`."""
+        or_more = " or more" if self.at_least else ""
+        return f"Looked at are the latest {self.looked_at:,} of {self.looked_at + self.calls:,}{or_more} {what}."
 
     def said(self, what: str) -> str:
-        """In words, and how to look at them. They are called, say, `calls that can be tested`."""
+        """The same, and how to look at them."""
         when = self.before.isoformat(timespec="microseconds").replace("+00:00", "Z")
         return (
-            f"Looked at are the latest {self.looked_at:,} of {self.looked_at + self.calls:,} {what}. For those before "
-            f"them say --until {when}; or ask for one --model, --run or span of time after the other."
+            f"{self.counted(what)} For those before them say --until {when}; or ask for one --model, --run or span of "
+            "time after the other."
         )

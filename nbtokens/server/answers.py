@@ -21,6 +21,7 @@ from nbtokens.server.keeping import Keeper
 from nbtokens.server.local import LocalSource
 from nbtokens.server.shapes import (
     CostAnalysis,
+    LeftOut,
     OperationOfUser,
     Overview,
     Recommendation,
@@ -37,6 +38,7 @@ from nbtokens.shipping import Shipping
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from nbtokens.analysis import left_out
     from nbtokens.config import Config
     from nbtokens.order import Order, Price
     from nbtokens.record import Record
@@ -111,7 +113,8 @@ class Answers:
         rows, every = self._source.rows(_OPERATIONS, period, user), Sums()
         for _, sums in rows:
             every.merge(sums)
-        savings = savings_of(self._source.wasted(period, user), self.price, siblings)
+        wasted = self._source.wasted(period, user)
+        savings, rest = savings_of(wasted, self.price, siblings), wasted.left_out
         operations = counting.grouped(rows, counting.operation_of)
         return CostAnalysis(
             total_cost_usd=counting.cost_of(every),
@@ -119,8 +122,9 @@ class Answers:
             unpriced_calls=every.unpriced_calls,
             cost_per_token=counting.operation_cost(every).cost_per_token,
             operation_costs={name: counting.operation_cost(sums) for name, sums in operations.items()},
-            recommendations=[f"{one.where}: {one.advice}" for one in savings],
+            recommendations=[*(f"{one.where}: {one.advice}" for one in savings), *_said(rest)],
             recommendation_details=[Recommendation(**one._asdict()) for one in savings],
+            savings_left_out=None if rest is None else LeftOut(**rest._asdict()),
         )
 
     def run_metrics(self, run_id: str, user: str | None) -> RunMetrics | None:
@@ -260,3 +264,10 @@ def answers_of(config: Config) -> Answers:
 
 def _value(average: Average | None) -> float | None:
     return None if average is None else average.value
+
+
+def _said(rest: left_out.LeftOut | None) -> list[str]:
+    if rest is None:
+        return []
+    counted, day = rest.counted("calls that were paid for"), rest.before.date()
+    return [f"Of savings: {counted} For those before them ask for end_date={day} or an earlier day."]

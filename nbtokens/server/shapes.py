@@ -130,8 +130,23 @@ class Recommendation(msgspec.Struct, kw_only=True):
     advice: str
 
 
+class LeftOut(msgspec.Struct, kw_only=True):
+    """Calls in which no savings were looked for: all began before `before`, those that were looked at did not.
+
+    There may be more than `calls` where `at_least` is true.
+    """
+
+    calls: int
+    before: datetime
+    looked_at: int
+    at_least: bool
+
+
 class CostAnalysis(msgspec.Struct, kw_only=True):
-    """What was spent, by operation, and what could have been saved, the greatest saving first."""
+    """What was spent, by operation, and what could have been saved, the greatest saving first.
+
+    `savings_left_out` is null where savings were looked for in all calls; else the last recommendation says so too.
+    """
 
     total_cost_usd: Decimal | None
     total_tokens: int
@@ -140,6 +155,7 @@ class CostAnalysis(msgspec.Struct, kw_only=True):
     operation_costs: dict[str, OperationCost]
     recommendations: list[str]
     recommendation_details: list[Recommendation]
+    savings_left_out: LeftOut | None
 
 
 class CostAnalysisAnswer(msgspec.Struct):

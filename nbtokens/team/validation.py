@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Float, Integer, Text, and_, case, cast, func, literal, or_, select, union_all
 
-from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.validation import (
     CUT_OFF,
     LEAST,
@@ -19,6 +18,7 @@ from nbtokens.analysis.validation import (
     evidence_of,
     side_by_side,
 )
+from nbtokens.team.earlier import left_out
 from nbtokens.team.fitting import can_be_squared, fits
 from nbtokens.team.tables import token_usage
 from nbtokens.team.where import PURPOSE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Connection, Select
     from sqlalchemy.types import TypeEngine
 
+    from nbtokens.analysis.left_out import LeftOut
     from nbtokens.analysis.regression import Fit
 
     Group = tuple[int, str]
@@ -80,16 +81,15 @@ def _drawn(connection: Connection, condition: ColumnElement[bool], count: int) -
 
 def _left_out(connection: Connection, condition: ColumnElement[bool]) -> LeftOut | None:
     """The calls before the latest 50,000."""
-    began = select(_row.started_at).where(*_usable(condition)).order_by(*_LATEST_FIRST).limit(MOST).subquery()
-    first = connection.scalar(select(func.min(began.c.started_at)))
-    count = connection.scalar(select(func.count()).where(*_usable(condition))) or 0
-    return None if first is None or count <= MOST else LeftOut(count - MOST, first, MOST)
+    usable = _usable(condition)
+    first = connection.scalar(select(_row.started_at).where(usable).order_by(*_LATEST_FIRST).offset(MOST - 1).limit(1))
+    return None if first is None else left_out(connection, usable, first, MOST, besides=MOST)
 
 
-def _usable(condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+def _usable(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """The calls that have a say: succeeded, read to their end, timed, with tokens."""
     ok = and_(_row.kind == "call", _row.status == "ok", func.coalesce(_row.complete, True))
-    return condition, ok, _row.output_tokens > 0, can_be_squared(_row.duration_s)
+    return and_(condition, ok, _row.output_tokens > 0, can_be_squared(_row.duration_s))
 
 
 def _calls(condition: ColumnElement[bool]) -> Select[Any]:
@@ -102,7 +102,7 @@ def _calls(condition: ColumnElement[bool]) -> Select[Any]:
         cast(_row.output_tokens, Float).label("tokens"),
         cast(_row.max_tokens, Float).label("ceiling"),
         case((is_cut, 1), else_=0).label("cut"),
-    ).where(*_usable(condition))
+    ).where(_usable(condition))
 
 
 def _of_all(calls: CTE) -> list[ColumnElement[Any]]:

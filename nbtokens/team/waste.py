@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import and_, case, func, or_, select
 
-from nbtokens.analysis.left_out import LeftOut
 from nbtokens.analysis.savings import LEAST_CALLS
 from nbtokens.analysis.validation import CUT_OFF
 from nbtokens.analysis.waste import (
@@ -20,6 +19,7 @@ from nbtokens.analysis.waste import (
     Prefix,
     Some,
 )
+from nbtokens.team.earlier import left_out
 from nbtokens.team.grouping import CELL, HOUR_IN_MICROSECONDS, SECOND_IN_MICROSECONDS, microseconds
 from nbtokens.team.tables import token_usage
 from nbtokens.team.where import PURPOSE
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from sqlalchemy import CTE, ColumnElement, Connection
+
+    from nbtokens.analysis.left_out import LeftOut
 
     Name = TypeVar("Name", bound=Hashable)
 
@@ -110,11 +112,11 @@ def wasted(connection: Connection, condition: ColumnElement[bool]) -> TeamWaste:
     paid = _paid(connection, are_paid if before is None else and_(are_paid, _row.started_at > before))
     repeated = _repeated(paid)
     lots = _lots(connection, paid, repeated)
-    left_out = None
+    rest = None
     if before is not None:
-        count = connection.scalar(select(func.count()).where(are_paid, _row.started_at <= before)) or 0
-        left_out = LeftOut(count, before + timedelta(microseconds=1), sum(lot.some.calls for lot in lots))
-    return TeamWaste(lots, _prefixes(connection, paid, repeated), left_out)
+        earlier, until = and_(are_paid, _row.started_at <= before), before + timedelta(microseconds=1)
+        rest = left_out(connection, earlier, until, sum(lot.some.calls for lot in lots))
+    return TeamWaste(lots, _prefixes(connection, paid, repeated), rest)
 
 
 def _repetition(lot: _Lot) -> tuple[str, str]:

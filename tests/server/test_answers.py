@@ -183,6 +183,24 @@ def test_cost_analysis(rest: Rest) -> None:
     (text,), (detail,) = body["recommendations"], body["recommendation_details"]
     assert "3 requests that had been answered before" in text
     assert (detail["kind"], detail["calls"], detail["saved_usd"]) == ("identical", 3, 0.75)
+    assert body["savings_left_out"] is None
+
+
+def test_savings_of_the_latest_calls(rest_of_team: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where savings were looked for in the latest calls alone, the answer says what was left out, and how to see it."""
+    monkeypatch.setattr("nbtokens.team.waste.LATEST", 4)
+    calls = [call(ago=ago, request_hash="same") for ago in (9, 8, 7, 2, 2, 1, 0)]
+    for counted, at_least, said in ((100_000, False, "7"), (2, True, "6 or more")):
+        monkeypatch.setattr("nbtokens.team.earlier.MOST", counted)
+        body = rest_of_team.get("/token-usage/cost-analysis").json()["cost_analysis"]
+        before = datetime.fromisoformat(body["savings_left_out"].pop("before"))
+        assert calls[2].started_at < before <= calls[3].started_at
+        assert body["savings_left_out"] == {"calls": min(3, counted), "looked_at": 4, "at_least": at_least}
+        assert body["recommendation_details"][0]["calls"] == 3
+        assert body["recommendations"][-1] == (
+            f"Of savings: Looked at are the latest 4 of {said} calls that were paid for. "
+            f"For those before them ask for end_date={before.date()} or an earlier day."
+        )
 
 
 def test_run(rest: Rest) -> None:

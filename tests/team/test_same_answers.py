@@ -71,7 +71,7 @@ def test_the_same_rows_give_the_same_answers(
     monkeypatch.setattr("nbtokens.questions.validate.DRAWN", 100)
     cut = _answer("validate --plot plot.svg", capsys)
     whole, left_out = (cut["runs"][0][name] for name in ("whole", "left_out"))
-    assert (cut["drawn"], whole["calls"]) == (100, 500)
+    assert (cut["drawn"], whole["calls"], left_out["at_least"]) == (100, 500, False)
     assert left_out["calls"] == found["validate"]["runs"][0]["whole"]["calls"] - 500
     assert _answer(f"validate --until {left_out['before']}", capsys)["runs"][0]["whole"]["calls"] == 500
     assert main(["--team", "validate", "--plot", "plot.svg"]) == 0
@@ -87,6 +87,14 @@ def test_the_same_rows_give_the_same_answers(
     assert _rounded(of_latest["savings"]) == _rounded(json.loads(capsys.readouterr().out)["savings"])
     assert main(["--team", "cost"]) == 0
     assert "Of savings: Looked at are the latest 500 of" in capsys.readouterr().out
+    monkeypatch.setattr("nbtokens.team.earlier.MOST", 100)
+    for question, key in (("validate", "left_out"), ("cost", "savings_left_out")):
+        assert main(["--team", question, "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        rest = answer.get("runs", [answer])[0][key]
+        assert (rest["calls"], rest["looked_at"], rest["at_least"]) == (100, 500, True)
+        assert main(["--team", question]) == 0
+        assert "Looked at are the latest 500 of 600 or more calls" in " ".join(capsys.readouterr().out.split())
 
 
 def _answer(question: str, capsys: pytest.CaptureFixture[str]) -> Any:  # noqa: ANN401 - any JSON
