@@ -237,25 +237,25 @@ class Budgets:
     def _ask(self, limit: Limit, place: Place, expected: Amounts) -> float:
         if limit.cost_usd is not None and limit.tokens is None and expected.cost_usd == 0:
             return 0.0  # what costs nothing is never stopped
-        if limit.cost_usd is not None and expected.cost_usd is None:
-            if limit.unpriced == "stop":
-                raise BudgetExceeded(limit, self.spent(limit, place), expected)
+        is_unpriced = limit.cost_usd is not None and expected.cost_usd is None
+        if is_unpriced and limit.unpriced == "stop":
+            raise BudgetExceeded(limit, self.spent(limit, place), expected)
+        flying = [used for exchange, used in self._in_flight.items() if _shares(limit, exchange.place, place)]
+        spent = sum(flying, self.spent(limit, place))
+        share = _share(limit, spent + expected)
+        if share > 1 and limit.then == "wait":
+            return self._until_there_is_room()
+        if share > 1 and limit.then == "stop":
+            raise BudgetExceeded(limit, spent, expected)
+        if is_unpriced:
             self._tell(
                 f"A call whose price is not known is not counted by the limit of {limit}. Say what its model costs "
                 "in [tool.nbtokens.prices]."
             )
-        flying = [used for exchange, used in self._in_flight.items() if _shares(limit, exchange.place, place)]
-        spent = sum(flying, self.spent(limit, place))
-        share = _share(limit, spent + expected)
-        if share <= 1:
-            if share >= limit.warn_at:
-                self._tell(f"{_capitalized(limit.covers)} is near its limit of {limit}.")
-            return 0.0
-        if limit.then == "wait":
-            return self._until_there_is_room()
-        if limit.then == "stop":
-            raise BudgetExceeded(limit, spent, expected)
-        self._tell(f"{_capitalized(limit.covers)} has passed its limit of {limit}.")
+        if share > 1:
+            self._tell(f"{_capitalized(limit.covers)} has passed its limit of {limit}.")
+        elif share >= limit.warn_at:
+            self._tell(f"{_capitalized(limit.covers)} is near its limit of {limit}.")
         return 0.0
 
     def _until_there_is_room(self) -> float:

@@ -125,6 +125,16 @@ def test_what_has_no_price(unpriced: str, recording: Ledger, server: ScriptedSer
     assert any("price is not known" in sentence for sentence in runtime().notices)
 
 
+def test_what_has_no_price_and_is_stopped(recording: Ledger, server: ScriptedServer) -> None:
+    """A call without a price that is stopped for what was spent before is not said to be outside of the limit."""
+    del recording
+    nbtokens.budget(5)
+    nbtokens.record(model="m", input_tokens=1, cost_usd=6)
+    with pytest.raises(BudgetExceeded):
+        httpx.post(f"{server.url}/v1/chat/completions", json={**REQUEST, "model": "gpt-5"})
+    assert not any("price is not known" in sentence for sentence in runtime().notices)
+
+
 def test_warning_near_the_limit(priced: str) -> None:
     """At its share of the limit the user is told, once; with `warn`, calls go on behind it."""
     nbtokens.budget(2, warn_at="50%", then="warn")
