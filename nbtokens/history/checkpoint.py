@@ -49,8 +49,11 @@ def load(folder: Path, bytes_before: Callable[[int], bytes]) -> tuple[Totals, in
 
 
 def save(folder: Path, totals: Totals, offset: int, bytes_before: Callable[[int], bytes], *, amended: bool) -> bool:
-    """Keep totals; False where the folder can't be written."""
-    kept = _Checkpoint(_VERSION, offset, _witness(offset, bytes_before), totals.to_plain(), amended)
+    """Keep totals; False where the folder can't be written, or nothing is before the offset."""
+    witness = _witness(offset, bytes_before)
+    if witness is None:
+        return False
+    kept = _Checkpoint(_VERSION, offset, witness, totals.to_plain(), amended)
     with contextlib.suppress(OSError):
         replace_file(folder / CHECKPOINT_NAME, _encoder.encode(kept))
         return True
@@ -88,13 +91,13 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _witness(offset: int, bytes_before: Callable[[int], bytes]) -> str:
-    """A hash of the file's first bytes and of those before `offset`: another history has others.
+def _witness(offset: int, bytes_before: Callable[[int], bytes]) -> str | None:
+    """A hash of the file's first bytes and of those before `offset`: another history has others. None without any.
 
     A file that was rewritten begins with a row of kind `rewrite`, whose id no other file has.
     """
-    head = bytes_before(min(WITNESS, offset))
-    return hashlib.blake2b(head + bytes_before(offset), digest_size=16).hexdigest()
+    head, last = bytes_before(min(WITNESS, offset)), bytes_before(offset)
+    return hashlib.blake2b(head + last, digest_size=16).hexdigest() if head and last else None
 
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")

@@ -89,7 +89,7 @@ class Counted:
     def checkpoint(self, *, force: bool) -> None:
         """Keep the totals beside the file, so that opening it again reads only what came after."""
         if self._since_checkpoint >= (1 if force else _CHECKPOINT_EVERY) and checkpoint.save(
-            self._folder, self.totals, self.offset, self._bytes_before, amended=self._amended
+            self._folder, self.totals, self.offset, self._counted_before, amended=self._amended
         ):
             self._since_checkpoint = 0
 
@@ -244,6 +244,11 @@ class Counted:
             with contextlib.suppress(HistoryError):  # told when the archive's totals were asked for
                 for record in Archive(self._folder).find(missing).values():
                     amend(record)
+
+    def _counted_before(self, offset: int) -> bytes:
+        """The bytes before it of the file that was counted; none where another one, written anew, has the name by now."""
+        found = self._bytes_before(offset)
+        return found if self._journal.identity() == self._identity else b""
 
     def _bytes_before(self, offset: int) -> bytes:
         return self._journal.bytes_before(offset, checkpoint.WITNESS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nbtokens.history.rewrite import Plan, rewrite
 from nbtokens.history.store import CHECKPOINT_NAME, Store
 from nbtokens.record import encode, new_id
 
@@ -96,6 +97,20 @@ def test_checkpoints_come_by_themselves(path: Path, priced: Callable[[int], list
     store.totals()
     store.checkpoint()
     assert path.with_name(CHECKPOINT_NAME).exists()
+
+
+def test_a_checkpoint_of_a_file_that_was_written_anew(folder: Path, priced: Callable[[int], list[Record]]) -> None:
+    """Totals that were counted before another process forgot some rows are not kept as those of the new file."""
+    before, other = Store(folder, print), Store(folder, print)
+    records = priced(40)
+    for record in records:
+        before.append(record)
+    assert before.totals().sums().calls == 40
+    rewrite(other, Plan("forget", keeps=lambda record: record.id not in {one.id for one in records[:10]}))
+    kept = (folder / CHECKPOINT_NAME).read_bytes()
+    before.checkpoint(force=True)
+    assert (folder / CHECKPOINT_NAME).read_bytes() == kept
+    assert Store(folder, print).totals().sums().calls == 30
 
 
 def _other_version(checkpoint: Path) -> None:
