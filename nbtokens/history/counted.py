@@ -246,7 +246,7 @@ class Counted:
                     amend(record)
 
     def _counted_before(self, offset: int) -> bytes:
-        """The bytes before it of the file that was counted; none where another one, written anew, has the name by now."""
+        """The bytes before it in the file that was counted; none where another one has its name by now."""
         found = self._bytes_before(offset)
         return found if self._journal.identity() == self._identity else b""
 
