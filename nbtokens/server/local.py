@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -47,7 +48,12 @@ class LocalSource:
 
     def rows(self, by: tuple[str, ...], period: Period | None, user: str | None) -> list[tuple[Key, Sums]]:  # noqa: ARG002 - totals are by all of them
         """Sums of calls, by every field of a key."""
-        return self._store.view(lambda totals: counting.in_period(totals, period, user))
+        found = self._store.view(lambda totals: counting.in_period(totals, period, user))
+        if os.access(
+            self._store.folder, os.W_OK
+        ):  # as a kernel would: else each start counts what programs have posted
+            self._store.checkpoint()
+        return found
 
     def scores(self, of: str, period: Period) -> list[tuple[str | None, str | None, str, Average]]:
         """One user's operations, kinds of call, names of scores, and the averages of these."""

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from server.conftest import ADAS, TOKEN
+from server.conftest import ADAS, TOKEN, running
 
 import nbtokens
+from nbtokens.history.store import CHECKPOINT_NAME
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -140,3 +141,25 @@ def test_a_ledger_that_is_not_ours(rest: Rest, ledger: Ledger) -> None:
     assert answer.status_code == 503
     assert "not a usage history" in answer.json()["message"]
     assert ledger.path.read_text() == '{"mine": 1}'
+
+
+def test_what_was_counted_is_kept(rest: Rest, ledger: Ledger) -> None:
+    """What programs have posted is not counted again after a restart; where that can't be kept it is."""
+    for first in range(0, 3000, 1000):
+        ids = [{"id": str(first + number), "cost_usd": 1} for number in range(1000)]
+        assert rest.post("/records", json=batch(*ids)).json()["accepted"] == 1000
+    period = "start_date=2026-11-20&end_date=2026-11-20"
+
+    def calls(of: Rest) -> int:
+        count: int = of.get(f"/token-usage?{period}").json()["summary"]["totals"]["total_operations"]
+        return count
+
+    assert calls(rest) == 3000
+    checkpoint, lines = ledger.folder / CHECKPOINT_NAME, ledger.path.read_bytes().split(b"\n")
+    ledger.path.write_bytes(b"\n".join([*lines[:3], *(b" " * len(line) for line in lines[3:-5]), *lines[-5:]]))
+    with running() as restarted:
+        assert calls(restarted) == 3000
+    checkpoint.unlink()
+    checkpoint.mkdir()
+    with running() as restarted:
+        assert calls(restarted) < 10
