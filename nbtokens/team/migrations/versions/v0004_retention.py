@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Column
+from sqlalchemy import Column, Date, column, func, insert, select, table
 
 from nbtokens.team.columns import Moment
 
@@ -12,5 +12,10 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table."""
-    op.create_table("retention", Column("since", Moment(), primary_key=True))
+    """Make the table. Days whose sums are there without any row show what was dropped before it was."""
+    retention = op.create_table("retention", Column("since", Moment(), primary_key=True))
+    connection = op.get_bind()
+    first_row = connection.scalar(select(func.min(column("started_at", Moment()))).select_from(table("token_usage")))
+    first_day = connection.scalar(select(func.min(column("day", Date()))).select_from(table("token_usage_daily")))
+    if first_row is not None and first_day is not None and first_day < first_row.date():
+        connection.execute(insert(retention).values(since=first_row))
