@@ -24,7 +24,7 @@ _LONGEST_ANSWER_S: Final = 150.0
 """Longer than a statement may take: then something on the way keeps the connection, and is not there."""
 _CUT_OFF_MS: Final = 15_000
 _WRITES: Final = "nbtokens_writes"
-_ALWAYS: Final = {"timezone": "UTC", "statement_timeout": "120s"}
+_ALWAYS: Final = {"timezone": "UTC", "datestyle": "ISO", "statement_timeout": "120s"}
 _TO_WRITE: Final = {"idle_in_transaction_session_timeout": "60s"}
 """A machine that goes to sleep in the middle lets go of what others wait for."""
 _TO_ASK: Final = {"jit": "off", "work_mem": "64MB"}

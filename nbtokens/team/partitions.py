@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from nbtokens.team.tables import retention, token_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -63,17 +63,32 @@ def make_partitions(connection: Connection, months: Iterable[tuple[int, int]]) -
             )
 
 
+def oldest_kept(connection: Connection, days: int) -> datetime:
+    """When the oldest row that is kept for so many days may begin, by the server's clock: a notebook's may be wrong."""
+    is_local = connection.dialect.name == "sqlite"
+    now = datetime.now(UTC) if is_local else connection.scalars(select(func.now())).one()
+    return now.astimezone(UTC) - timedelta(days=days)
+
+
 def drop_before(connection: Connection, moment: datetime) -> None:
-    """Drop what began before a moment: whole months, and the rows of the month that it is in. The sums stay."""
+    """Drop what began before a moment: whole months, and the rows of the month that it is in. The sums stay.
+
+    Kept down is how far there was something to drop: where the clock is wrong for a while, new rows come all the same.
+    """
     if is_partitioned(connection):
         connection.execute(_PATIENCE)
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
+    is_old = token_usage.c.started_at < moment
+    last: datetime | None = connection.scalar(select(func.max(token_usage.c.started_at)).where(is_old))
+    if is_partitioned(connection):
         for name in sorted(connection.scalars(_PARTITIONS)):
             if name < _name(moment.year, moment.month):
                 connection.execute(text(f"DROP TABLE {name}"))
-    connection.execute(delete(token_usage).where(token_usage.c.started_at < moment))
-    connection.execute(delete(retention).where(retention.c.since <= moment))
-    connection.execute(insert(retention).values(since=moment))
+    if last is not None:
+        since = last + timedelta(microseconds=1)
+        connection.execute(delete(token_usage).where(is_old))
+        connection.execute(delete(retention).where(retention.c.since <= since))
+        connection.execute(insert(retention).values(since=since))
 
 
 def kept_since(connection: Connection) -> datetime | None:

@@ -6,7 +6,7 @@ is sent again from its beginning; what is in the database and in it no more is r
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from nbtokens.history.journal import Journal
     from nbtokens.record import Record
@@ -72,7 +72,7 @@ class Shipper:
         self._is_ready = self._needs_partitions = False
         self._months: set[tuple[int, int]] = set()
         self._retained_on = ""
-        self._kept_since: datetime | None = None
+        self._oldest: datetime | None = None
         self._batch = BATCH
 
     @property
@@ -139,7 +139,7 @@ class Shipper:
             with self._engine.begin() as connection:
                 bring_up_to_date(connection)
                 self._needs_partitions = partitions.needs_partitions(connection)
-                self._kept_since = partitions.kept_since(connection)
+                self._oldest = self._oldest_kept(connection)
                 if progress.last is not None and writing.has_lost(connection, *progress.last):
                     progress.offset, progress.last = 0, None
             self._months.clear()
@@ -151,7 +151,7 @@ class Shipper:
         if not progress.fits(self._journal):
             progress.begin_anew(marker_of(self._journal.path))
             with self._engine.begin() as connection:
-                self._kept_since = partitions.kept_since(connection)
+                self._oldest = self._oldest_kept(connection)
         anew = progress.offset == 0
         if anew and not self._send_archive(progress):
             return True
@@ -197,9 +197,8 @@ class Shipper:
 
     def _write(self, records: Sequence[Record], progress: Progress) -> tuple[int, int]:
         """Write a batch; returns how many rows were new, and how many are refused by themselves."""
-        oldest = self._oldest()
-        if oldest is not None:
-            records = [record for record in records if record.started_at >= oldest]
+        if self._oldest is not None:
+            records = [record for record in records if record.started_at >= self._oldest]
         try:
             self._make_partitions(records)
             with self._engine.begin() as connection:
@@ -218,12 +217,13 @@ class Shipper:
         first, second = self._write(records[:middle], progress), self._write(records[middle:], progress)
         return first[0] + second[0], first[1] + second[1]
 
-    def _oldest(self) -> datetime | None:
+    def _oldest_kept(self, connection: Connection) -> datetime | None:
         """Before which moment rows are not sent: they would be dropped here, or were by anybody, and count already."""
+        known = partitions.kept_since(connection)
         if self._keep_days is None:
-            return self._kept_since
-        own = datetime.now(UTC) - timedelta(days=self._keep_days)
-        return own if self._kept_since is None else max(own, self._kept_since)
+            return known
+        own = partitions.oldest_kept(connection, self._keep_days)
+        return own if known is None else max(own, known)
 
     def _make_partitions(self, records: Sequence[Record]) -> None:
         months = {(record.started_at.year, record.started_at.month) for record in records} - self._months
@@ -234,13 +234,13 @@ class Shipper:
 
     def _retain(self) -> None:
         """Once a day, drop what is older than the database keeps."""
-        now = datetime.now(UTC)
-        if self._keep_days is None or self._retained_on == now.date().isoformat():
+        today = datetime.now(UTC).date().isoformat()
+        if self._keep_days is None or self._retained_on == today:
             return
-        self._retained_on = now.date().isoformat()  # also where it fails: rows are not to wait for it
+        self._retained_on = today  # also where it fails: rows are not to wait for it
         self._months.clear()
         with self._engine.begin() as connection:
-            partitions.drop_before(connection, now - timedelta(days=self._keep_days))
+            partitions.drop_before(connection, partitions.oldest_kept(connection, self._keep_days))
 
 
 def _is_of_the_values(error: Exception) -> bool:
