@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from IPython.display import display, update_display
@@ -26,7 +27,7 @@ _STATIC: Final = "nbtokens-static"
 _HIDE_STATIC: Final = f"<style>.{_STATIC} {{ display: none }}</style>"
 
 
-class Panel:
+class Panel(ABC):
     """A widget, and the same for where no widget can live. What it shows, `html` and `text` say.
 
     Displayed twice, both show the same. It stops to update when nobody holds it any more, or with `close`. Calls of
@@ -53,13 +54,13 @@ class Panel:
         self._ticker = Ticker(self.update, _PAUSE, self._look if widgets else None)
         runtime.activity.watchers.append(self._ticker.wake)
 
+    @abstractmethod
     def html(self, *, still: bool = False) -> str:
         """What is shown, as HTML; `still` leaves out what holds at one moment only, for a file that is read later."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, *, still: bool = False) -> str:
         """The same as text."""
-        raise NotImplementedError
 
     def is_of_the_moment(self) -> bool:
         """Whether it shows something now that passes by itself."""

@@ -23,6 +23,7 @@ from nbtokens.telemetry.outside import metrics_facts
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
     from pathlib import Path
 
     from nbtokens.views import History
@@ -50,31 +51,14 @@ def examine(history: History) -> Health:
     """How nbtokens stands in this process and this project."""
     here = runtime()
     path, waiting = history.path, here.store.waiting
-    obstacle = _obstacle(path)
-    problem = here.config.problem
-    problems = [one for one in (obstacle, problem) if one is not None]
-    if waiting and obstacle is None:
-        problems.append(f"{waiting:,} records wait in memory for {path}: another process holds its lock.")
-    if guarded.failures:
-        problems.append(
-            f"nbtokens has swallowed {guarded.failures:,} errors of its own; calls may be missing. "
-            "Please report the last of them, below."
-        )
-    database = _database()
-    if database.get("last_error") is not None:
-        behind = database["records_behind"]
-        problems.append(
-            f"The team's database is {behind:,} record{'' if behind == 1 else 's'} behind: {database['last_error']}. "
-            "They stay in the history, and are sent once it takes them."
-        )
-    metrics = metrics_facts()
-    if metrics.get("last_error") is not None and installed(("opentelemetry-sdk",)):  # else nobody here has asked for it
-        problems.append(
-            f"Metrics do not reach {metrics['sent_to']}: {metrics['last_error']}. Recording goes on without."
-        )
-    if refused := database.get("records_refused"):
-        what = f"{refused:,} record{'' if refused == 1 else 's'}"
-        problems.append(f"The team's database can't hold the values of {what}: its sums are without them.")
+    obstacle, database, metrics = _obstacle(path), _database(), metrics_facts()
+    problems = [
+        *(one for one in (obstacle, here.config.problem) if one is not None),
+        *([] if obstacle is not None else _of_waiting(waiting, path)),
+        *_of_own_errors(guarded.failures),
+        *_of_database(database),
+        *_of_metrics(metrics),
+    ]
     return Health(
         problems=tuple(problems),
         database=database,
@@ -91,7 +75,7 @@ def examine(history: History) -> Health:
             "size_bytes": path.stat().st_size if path.exists() else 0,
         },
         prices=_prices(),
-        settings={"file": str(here.config.source) if here.config.source else None, "problem": problem},
+        settings={"file": str(here.config.source) if here.config.source else None, "problem": here.config.problem},
         encodings={name: str(find_ranks(name) or "") or None for name in ENCODINGS},
         versions={
             "python": platform.python_version(),
@@ -102,6 +86,36 @@ def examine(history: History) -> Health:
         },
         front_end=_front_end(),
     )
+
+
+def _of_waiting(waiting: int, path: Path) -> Iterator[str]:
+    if waiting:
+        yield f"{waiting:,} records wait in memory for {path}: another process holds its lock."
+
+
+def _of_own_errors(failures: int) -> Iterator[str]:
+    if failures:
+        yield (
+            f"nbtokens has swallowed {failures:,} errors of its own; calls may be missing. "
+            "Please report the last of them, below."
+        )
+
+
+def _of_database(database: dict[str, Any]) -> Iterator[str]:
+    if database.get("last_error") is not None:
+        behind = database["records_behind"]
+        yield (
+            f"The team's database is {behind:,} record{'' if behind == 1 else 's'} behind: {database['last_error']}. "
+            "They stay in the history, and are sent once it takes them."
+        )
+    if refused := database.get("records_refused"):
+        what = f"{refused:,} record{'' if refused == 1 else 's'}"
+        yield f"The team's database can't hold the values of {what}: its sums are without them."
+
+
+def _of_metrics(metrics: dict[str, str | None]) -> Iterator[str]:
+    if metrics.get("last_error") is not None and installed(("opentelemetry-sdk",)):  # else nobody here has asked for it
+        yield f"Metrics do not reach {metrics['sent_to']}: {metrics['last_error']}. Recording goes on without."
 
 
 def _obstacle(path: Path) -> str | None:
